@@ -1,0 +1,3 @@
+//! The host-sim command: engine, serve.
+
+fn main() {}

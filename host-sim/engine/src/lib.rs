@@ -1,0 +1,1 @@
+//! Embedded single-node engine: the four etcd calls on redb.

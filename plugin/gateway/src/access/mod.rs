@@ -1,0 +1,1 @@
+//! Who may: bearer tokens in, permits out.

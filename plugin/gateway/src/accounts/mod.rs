@@ -1,0 +1,1 @@
+//! The accounts: keys, documents, reading, committing.

@@ -1,0 +1,21 @@
+//! One request's life, without I/O: who may (`access`), what was asked (`api`), the accounts (`accounts`), the
+//! engine's messages (`engine`). Bytes, time and randomness come in, decisions go out.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss,
+        reason = "a worker VM never traps: a trap loses every request in flight on that worker"
+    )
+)]
+
+pub mod access;
+pub mod accounts;
+pub mod config_error;

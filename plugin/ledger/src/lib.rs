@@ -1,0 +1,1 @@
+//! The rules of reward points: accounts, lots, redeeming, expiry, history. Pure.

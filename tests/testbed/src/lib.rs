@@ -1,0 +1,1 @@
+//! Starts engines and gateways on free loopback ports and stops them.

@@ -1,0 +1,3 @@
+//! Developer commands: build, up, token, test.
+
+fn main() {}
