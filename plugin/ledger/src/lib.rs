@@ -1,1 +1,48 @@
 //! The rules of reward points: accounts, lots, redeeming, expiry, history. Pure.
+//!
+//! One function decides everything: [`apply`] takes the state of one customer's account, one [`Operation`] and a clock
+//! reading, and answers with the next state, with "already done", or with a [`Refusal`]. Reading is three functions of an
+//! [`Account`]: its balance, when that balance changes next by itself, and its summary.
+//!
+//! The crate knows no HTTP, no tenant, no storage and no clock; times and operation ids are handed in. Invariants: the
+//! balance is the fold of the history and never negative; what a redemption took from its lots sums to its points; an
+//! operation that is repeated has no second effect, also across a deletion; entries never change once written.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss,
+        reason = "a worker VM never traps: a trap loses every request in flight on that worker"
+    )
+)]
+
+mod account;
+mod amount;
+mod apply;
+mod entry;
+mod memory;
+mod operation;
+mod parts;
+mod summary;
+mod text;
+mod time;
+
+pub use account::{Account, MAX_ENTRIES, State, Tombstone};
+pub use amount::{Balance, Points};
+pub use apply::{Applied, Refusal, apply};
+pub use entry::{Entry, EntryKind, OpenLot, Take};
+pub use memory::{Memory, REMEMBERED_MS, RetiredOperation, UsedKey};
+pub use operation::{
+    Fingerprint, Identity, KeyDigest, KeyUse, NewLot, Operation, OperationMark, Redemption,
+};
+pub use parts::{AccountParts, Corrupt, TombstoneParts};
+pub use summary::{AddedView, RedeemedView, Summary, summary};
+pub use text::{Description, EntryId, InvalidText, ReferenceId};
+pub use time::Timestamp;

@@ -1,0 +1,147 @@
+//! The state of one customer's account, and what can be read from it.
+//!
+//! An [`Account`] comes into being only through `apply` or, from a stored document, through `parts`: both leave its
+//! invariants true. Reading never looks at a clock earlier than the last write, so no reading goes back behind it.
+
+use std::sync::Arc;
+
+use crate::{Balance, Entry, Identity, Memory, OpenLot, Summary, Timestamp, summary};
+
+/// The most entries that an account may hold, counting the operations of earlier lives that it still remembers. It keeps
+/// the document of an account within what one write may carry.
+pub const MAX_ENTRIES: usize = 10_000;
+
+/// What there is for one customer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// Nothing, and nothing remembered.
+    Absent,
+    /// An account.
+    Live(Account),
+    /// A deleted account, of which some operations are still remembered.
+    Erased(Tombstone),
+}
+
+impl State {
+    /// The now of a write: the clock, but never before the last write. A slow clock cannot revive an expired lot or
+    /// reorder the history.
+    pub fn now(&self, clock: Timestamp) -> Timestamp {
+        match self {
+            State::Absent => clock,
+            State::Live(account) => clock.max(account.updated_at),
+            State::Erased(tombstone) => clock.max(tombstone.updated_at),
+        }
+    }
+
+    /// The account, when there is one.
+    pub fn live(&self) -> Option<&Account> {
+        match self {
+            State::Live(account) => Some(account),
+            State::Absent | State::Erased(_) => None,
+        }
+    }
+}
+
+/// One life of a customer's account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    pub(crate) generation: u64,
+    pub(crate) created_at: Timestamp,
+    pub(crate) updated_at: Timestamp,
+    pub(crate) opened_by: Option<Identity>,
+    pub(crate) lots: Vec<OpenLot>,
+    // Shared, because a state is cloned for every write and entries never change.
+    pub(crate) entries: Vec<Arc<Entry>>,
+    pub(crate) memory: Memory,
+}
+
+impl Account {
+    /// Which life of the account this is: 1 for the first, one more after each deletion.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The sequence number of the newest entry; 0 while there is none.
+    pub fn sequence(&self) -> u64 {
+        self.entries.last().map_or(0, |entry| entry.sequence)
+    }
+
+    /// The now of the write that began this life.
+    pub fn created_at(&self) -> Timestamp {
+        self.created_at
+    }
+
+    /// The now of the last write.
+    pub fn updated_at(&self) -> Timestamp {
+        self.updated_at
+    }
+
+    /// The operation that opened the account empty. None when it was opened by its first entry's operation.
+    pub fn opened_by(&self) -> Option<&Identity> {
+        self.opened_by.as_ref()
+    }
+
+    /// The lots with points left that had not expired at the last write, in the order of consumption.
+    pub fn lots(&self) -> &[OpenLot] {
+        &self.lots
+    }
+
+    /// The history in the order of writing.
+    pub fn entries(&self) -> impl ExactSizeIterator<Item = &Entry> + Clone {
+        self.entries.iter().map(|entry| entry.as_ref())
+    }
+
+    /// Keys used lately and operations of earlier lives.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// The active points.
+    pub fn balance(&self, clock: Timestamp) -> Balance {
+        self.active_at(clock.max(self.updated_at))
+    }
+
+    /// When the balance changes next if nothing is written: the earliest expiry of a lot that still counts.
+    pub fn next_change_at(&self, clock: Timestamp) -> Option<Timestamp> {
+        let now = clock.max(self.updated_at);
+        let mut valid = self.lots.iter().filter(|lot| lot.is_valid_at(now));
+        valid.next().and_then(|lot| lot.valid_until)
+    }
+
+    /// The balance with the whole history behind it.
+    pub fn summary(&self, clock: Timestamp) -> Summary<'_> {
+        summary(self.entries(), clock.max(self.updated_at))
+    }
+
+    pub(crate) fn active_at(&self, now: Timestamp) -> Balance {
+        let valid = self.lots.iter().filter(|lot| lot.is_valid_at(now));
+        let sum = valid.fold(0_u64, |sum, lot| sum.saturating_add(lot.remaining.get()));
+        // Writes and restoring keep the sum of the open lots within bounds; the maximum is never taken.
+        Balance::new(sum).unwrap_or(Balance::MAX)
+    }
+}
+
+/// What is left of a deleted account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tombstone {
+    pub(crate) generation: u64,
+    pub(crate) updated_at: Timestamp,
+    pub(crate) memory: Memory,
+}
+
+impl Tombstone {
+    /// Which life of the account ended.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The now of the deletion.
+    pub fn updated_at(&self) -> Timestamp {
+        self.updated_at
+    }
+
+    /// Keys used lately and operations of the lives that ended.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+}

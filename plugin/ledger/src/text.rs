@@ -1,0 +1,118 @@
+//! The texts that an entry carries: its id, its reference and its description.
+//!
+//! Only length and control characters are judged. Uniqueness of an id is a rule of the account, not of the text.
+
+use std::fmt;
+
+/// Why a text is refused; it names the limit that was passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InvalidText {
+    /// The text must have at least one byte.
+    Empty,
+    /// The text is longer than this many bytes of UTF-8.
+    TooLong {
+        /// The limit, in bytes.
+        max_bytes: usize,
+    },
+    /// The text holds a control character.
+    ControlCharacter,
+}
+
+impl fmt::Display for InvalidText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            InvalidText::Empty => write!(f, "must not be empty"),
+            InvalidText::TooLong { max_bytes } => {
+                write!(f, "must not be longer than {max_bytes} bytes")
+            }
+            InvalidText::ControlCharacter => write!(f, "must not contain control characters"),
+        }
+    }
+}
+
+impl std::error::Error for InvalidText {}
+
+fn within(text: &str, max_bytes: usize) -> Result<(), InvalidText> {
+    if text.len() > max_bytes {
+        return Err(InvalidText::TooLong { max_bytes });
+    }
+    Ok(())
+}
+
+/// The id of an entry: 1 to 128 bytes without control characters, unique within one life of an account.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EntryId(String);
+
+impl EntryId {
+    /// The longest id, in bytes.
+    pub const MAX_BYTES: usize = 128;
+
+    /// Checks and takes an id.
+    ///
+    /// # Errors
+    /// The text is empty, longer than [`EntryId::MAX_BYTES`], or holds a control character.
+    pub fn new(text: impl Into<String>) -> Result<EntryId, InvalidText> {
+        let text = text.into();
+        if text.is_empty() {
+            return Err(InvalidText::Empty);
+        }
+        within(&text, EntryId::MAX_BYTES)?;
+        if text.chars().any(char::is_control) {
+            return Err(InvalidText::ControlCharacter);
+        }
+        Ok(EntryId(text))
+    }
+
+    /// The id as it was given.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A label that ties an entry to something outside, such as an order: at most 256 bytes, several entries may share one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReferenceId(String);
+
+impl ReferenceId {
+    /// The longest reference, in bytes.
+    pub const MAX_BYTES: usize = 256;
+
+    /// Checks and takes a reference.
+    ///
+    /// # Errors
+    /// The text is longer than [`ReferenceId::MAX_BYTES`].
+    pub fn new(text: impl Into<String>) -> Result<ReferenceId, InvalidText> {
+        let text = text.into();
+        within(&text, ReferenceId::MAX_BYTES)?;
+        Ok(ReferenceId(text))
+    }
+
+    /// The reference as it was given.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What a person reads about an entry: at most 4,096 bytes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Description(String);
+
+impl Description {
+    /// The longest description, in bytes.
+    pub const MAX_BYTES: usize = 4096;
+
+    /// Checks and takes a description.
+    ///
+    /// # Errors
+    /// The text is longer than [`Description::MAX_BYTES`].
+    pub fn new(text: impl Into<String>) -> Result<Description, InvalidText> {
+        let text = text.into();
+        within(&text, Description::MAX_BYTES)?;
+        Ok(Description(text))
+    }
+
+    /// The description as it was given.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
