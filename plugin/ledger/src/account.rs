@@ -42,6 +42,24 @@ impl State {
     }
 }
 
+/// What a write leaves behind: a state that is there to be kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Record {
+    /// An account.
+    Live(Account),
+    /// A deleted account.
+    Erased(Tombstone),
+}
+
+impl From<Record> for State {
+    fn from(record: Record) -> State {
+        match record {
+            Record::Live(account) => State::Live(account),
+            Record::Erased(tombstone) => State::Erased(tombstone),
+        }
+    }
+}
+
 /// One life of a customer's account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {

@@ -9,14 +9,14 @@ use std::sync::Arc;
 use crate::entry::is_valid_at;
 use crate::{
     Account, Balance, Entry, EntryKind, Identity, MAX_ENTRIES, Memory, NewLot, OpenLot, Operation,
-    OperationMark, Points, Redemption, State, Take, Timestamp, Tombstone,
+    OperationMark, Points, Record, Redemption, State, Take, Timestamp, Tombstone,
 };
 
 /// What became of an operation that was not refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Applied {
     /// The operation changes the account: this is its next state.
-    Changed(State),
+    Changed(Record),
     /// The operation was done before; it has no effect now.
     Replayed,
     /// There was nothing to do: a deletion found no account.
@@ -108,7 +108,7 @@ fn create(
             account.opened_by = Some(mark.identity.clone());
         }
     }
-    Ok(Applied::Changed(State::Live(account)))
+    Ok(Applied::Changed(Record::Live(account)))
 }
 
 fn add(
@@ -122,7 +122,7 @@ fn add(
         State::Absent | State::Erased(_) => begin(state, mark, now)?,
     };
     account.add(&mark.identity, lot, now)?;
-    Ok(Applied::Changed(State::Live(account)))
+    Ok(Applied::Changed(Record::Live(account)))
 }
 
 fn redeem(
@@ -134,7 +134,7 @@ fn redeem(
     let account = state.live().ok_or(Refusal::NotFound)?;
     let mut account = account.at_write(mark, now);
     account.redeem(&mark.identity, redemption, now)?;
-    Ok(Applied::Changed(State::Live(account)))
+    Ok(Applied::Changed(Record::Live(account)))
 }
 
 /// A deletion is never refused: the tombstone is smaller than the account, but for the deletion's own mark.
@@ -150,7 +150,7 @@ fn delete(state: &State, mark: &OperationMark, now: Timestamp) -> Applied {
         memory.retire(&entry.identity, entry.recorded_at, now);
     }
     memory.retire(&mark.identity, now, now);
-    Applied::Changed(State::Erased(Tombstone {
+    Applied::Changed(Record::Erased(Tombstone {
         generation: account.generation,
         updated_at: now,
         memory,

@@ -34,7 +34,7 @@ mod summary;
 mod text;
 mod time;
 
-pub use account::{Account, MAX_ENTRIES, State, Tombstone};
+pub use account::{Account, MAX_ENTRIES, Record, State, Tombstone};
 pub use amount::{Balance, Points};
 pub use apply::{Applied, Refusal, apply};
 pub use entry::{Entry, EntryKind, OpenLot, Take};

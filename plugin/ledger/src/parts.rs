@@ -2,14 +2,12 @@
 //!
 //! What a stored document looks like is not known here; only whether the facts in it can have come from `apply`.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
 use crate::entry::is_valid_at;
-use crate::{
-    Account, Balance, Entry, EntryKind, Identity, Memory, OpenLot, Take, Timestamp, Tombstone,
-};
+use crate::{Account, Entry, EntryKind, Identity, Memory, OpenLot, Take, Timestamp, Tombstone};
 
 /// The facts of a live account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -171,17 +169,11 @@ fn check_entries(parts: &AccountParts) -> Result<(), Corrupt> {
     Ok(())
 }
 
-/// What the history leaves of each lot.
-struct Leftover<'a> {
-    entry: &'a Entry,
-    valid_until: Option<Timestamp>,
-    left: u64,
-}
-
 /// Compares the open lots with what the history leaves open at the last write.
 fn check_lots(parts: &AccountParts) -> Result<(), Corrupt> {
-    let leftovers = replay_takes(&parts.entries)?;
-    let expected = leftovers
+    let replay = Replay::of(&parts.entries)?;
+    let expected = replay
+        .lots
         .iter()
         .flatten()
         .filter(|lot| lot.left > 0 && is_valid_at(lot.valid_until, parts.updated_at));
@@ -189,10 +181,9 @@ fn check_lots(parts: &AccountParts) -> Result<(), Corrupt> {
         return Err(Corrupt::OpenLots);
     }
     // As many as expected, each one expected, none twice (the order is strict): they are the same.
-    let mut sum = 0_u64;
     let mut earlier: Option<&OpenLot> = None;
     for lot in &parts.lots {
-        let leftover = lot_at(&leftovers, lot.sequence).ok_or(Corrupt::OpenLots)?;
+        let leftover = replay.lot(lot.sequence).ok_or(Corrupt::OpenLots)?;
         let is_same = leftover.left == lot.remaining.get()
             && leftover.valid_until == lot.valid_until
             && leftover.entry.created_at == lot.created_at
@@ -204,50 +195,98 @@ fn check_lots(parts: &AccountParts) -> Result<(), Corrupt> {
             return Err(Corrupt::LotOrder);
         }
         earlier = Some(lot);
-        sum = sum.saturating_add(lot.remaining.get());
     }
-    Balance::new(sum).map(|_| ()).ok_or(Corrupt::OpenLots)
+    Ok(())
 }
 
-/// Follows the takes of all redemptions; one element per entry, none where the entry is a redemption.
-fn replay_takes(entries: &[Entry]) -> Result<Vec<Option<Leftover<'_>>>, Corrupt> {
-    let mut lots: Vec<Option<Leftover<'_>>> = Vec::with_capacity(entries.len());
-    for entry in entries {
-        match &entry.kind {
-            EntryKind::Added { valid_until, .. } => lots.push(Some(Leftover {
-                entry,
-                valid_until: *valid_until,
-                left: entry.points.get(),
-            })),
-            EntryKind::Redeemed { takes } => {
-                replay_redemption(entry, takes, &mut lots)
-                    .ok_or(Corrupt::Takes { at: entry.sequence })?;
-                lots.push(None);
+/// What the history leaves of a lot.
+struct Leftover<'a> {
+    entry: &'a Entry,
+    valid_until: Option<Timestamp>,
+    left: u64,
+}
+
+/// The history lived through again, entry by entry.
+#[derive(Default)]
+struct Replay<'a> {
+    /// One element per entry, none where the entry is a redemption.
+    lots: Vec<Option<Leftover<'a>>>,
+    active: u64,
+    /// Which part of `active` ends when.
+    expiring: BTreeMap<Timestamp, u64>,
+}
+
+impl<'a> Replay<'a> {
+    fn of(entries: &'a [Entry]) -> Result<Replay<'a>, Corrupt> {
+        let mut replay = Replay::default();
+        for entry in entries {
+            let at = entry.sequence;
+            replay.expire(entry.recorded_at);
+            let lot = match &entry.kind {
+                EntryKind::Added { valid_until, .. } => Some(replay.add(entry, *valid_until)),
+                EntryKind::Redeemed { takes } => {
+                    replay.redeem(entry, takes).ok_or(Corrupt::Takes { at })?;
+                    None
+                }
+            };
+            replay.lots.push(lot);
+            if replay.active != entry.balance_after.get() {
+                return Err(Corrupt::BalanceAfter { at });
             }
         }
+        Ok(replay)
     }
-    Ok(lots)
-}
 
-fn replay_redemption(
-    entry: &Entry,
-    takes: &[Take],
-    lots: &mut [Option<Leftover<'_>>],
-) -> Option<()> {
-    let mut sum = 0_u64;
-    for take in takes {
-        let lot = lots.get_mut(index_of(take.lot)?)?.as_mut()?;
-        if !is_valid_at(lot.valid_until, entry.recorded_at) {
-            return None;
+    fn expire(&mut self, now: Timestamp) {
+        while let Some(first) = self.expiring.first_entry()
+            && !is_valid_at(Some(*first.key()), now)
+        {
+            self.active = self.active.saturating_sub(first.remove());
         }
-        lot.left = lot.left.checked_sub(take.points.get())?;
-        sum = sum.saturating_add(take.points.get());
     }
-    (sum == entry.points.get()).then_some(())
-}
 
-fn lot_at<'a>(lots: &'a [Option<Leftover<'a>>], sequence: u64) -> Option<&'a Leftover<'a>> {
-    lots.get(index_of(sequence)?)?.as_ref()
+    fn add(&mut self, entry: &'a Entry, valid_until: Option<Timestamp>) -> Leftover<'a> {
+        let left = entry.points.get();
+        if is_valid_at(valid_until, entry.recorded_at) {
+            self.active = self.active.saturating_add(left);
+            if let Some(end) = valid_until {
+                let ending = self.expiring.entry(end).or_default();
+                *ending = ending.saturating_add(left);
+            }
+        }
+        Leftover {
+            entry,
+            valid_until,
+            left,
+        }
+    }
+
+    /// None when the redemption cannot have taken this.
+    fn redeem(&mut self, entry: &Entry, takes: &[Take]) -> Option<()> {
+        let mut wanted = entry.points.get();
+        let mut previous_left = 0_u64;
+        for take in takes {
+            let lot = self.lots.get_mut(index_of(take.lot)?)?.as_mut()?;
+            // A lot is left only when it is empty; so none is visited twice either.
+            if !is_valid_at(lot.valid_until, entry.recorded_at) || previous_left > 0 {
+                return None;
+            }
+            let taken = take.points.get();
+            lot.left = lot.left.checked_sub(taken)?;
+            previous_left = lot.left;
+            wanted = wanted.checked_sub(taken)?;
+            self.active = self.active.checked_sub(taken)?;
+            if let Some(end) = lot.valid_until {
+                let ending = self.expiring.get_mut(&end)?;
+                *ending = ending.checked_sub(taken)?;
+            }
+        }
+        (wanted == 0).then_some(())
+    }
+
+    fn lot(&self, sequence: u64) -> Option<&Leftover<'a>> {
+        self.lots.get(index_of(sequence)?)?.as_ref()
+    }
 }
 
 fn index_of(sequence: u64) -> Option<usize> {
@@ -257,9 +296,7 @@ fn index_of(sequence: u64) -> Option<usize> {
 fn check_memory(memory: &Memory, updated_at: Timestamp) -> Result<(), Corrupt> {
     let keys = memory.keys.iter().map(|used| used.at);
     let retired = memory.retired.iter().map(|retired| retired.at);
-    let within = |times: &[Timestamp]| times.last().is_none_or(|last| *last <= updated_at);
-    let keys: Vec<_> = keys.collect();
-    let retired: Vec<_> = retired.collect();
-    let ordered = keys.is_sorted() && retired.is_sorted() && within(&keys) && within(&retired);
-    ordered.then_some(()).ok_or(Corrupt::MemoryOrder)
+    let is_ordered =
+        keys.chain([updated_at]).is_sorted() && retired.chain([updated_at]).is_sorted();
+    is_ordered.then_some(()).ok_or(Corrupt::MemoryOrder)
 }

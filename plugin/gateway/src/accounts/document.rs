@@ -1,0 +1,109 @@
+//! The account document: the bytes in which the engine keeps one customer's account.
+//!
+//! Writing is canonical: the same state always gives the same bytes. Reading is strict: a document of another format, with
+//! anything in it that this gateway would not write back, with a part missing, or with facts that the ledger's rules
+//! cannot have produced is refused with the reason. Nothing is repaired. What the facts mean is the ledger's to know;
+//! where the bytes are kept is the caller's.
+
+mod read;
+#[cfg(test)]
+mod tests;
+mod uuid;
+mod write;
+
+use std::fmt;
+
+use ledger::{Corrupt, Record, State};
+use prost::Message;
+
+/// The messages of `proto/account.proto`.
+#[allow(
+    missing_docs,
+    reason = "generated; the fields are documented in the proto file"
+)]
+mod proto {
+    include!(concat!(env!("OUT_DIR"), "/rewardpoints.v1.rs"));
+}
+
+/// The most bytes that a document may have, as long as the whole history is in it: a batch of writes has to stay within
+/// what the engine takes in one request, 1.5 MiB for etcd.
+pub const MAX_DOCUMENT_BYTES: usize = 1024 * 1024;
+
+/// The format that is written, and the only one that is read.
+const FORMAT: u32 = 1;
+
+/// The first byte of a document: the tag of `format`.
+const FORMAT_TAG: u8 = 0x08;
+
+/// Why a document cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DocumentError {
+    /// The document does not begin with a format version.
+    NoFormat,
+    /// The document is of another format, probably written by a newer gateway.
+    UnknownFormat {
+        /// Its version.
+        found: u64,
+    },
+    /// The bytes are not the message that the format says.
+    Malformed(prost::DecodeError),
+    /// The document has something in it that would be lost if it was written again.
+    UnknownContent,
+    /// A part is missing.
+    Missing(&'static str),
+    /// A value is outside its bounds.
+    OutOfBounds(&'static str),
+    /// The facts break an invariant of the ledger.
+    Corrupt(Corrupt),
+}
+
+impl fmt::Display for DocumentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DocumentError::NoFormat => write!(f, "account document without a format version"),
+            DocumentError::UnknownFormat { found } => {
+                write!(f, "account document of unknown format {found}")
+            }
+            DocumentError::Malformed(error) => write!(f, "malformed account document: {error}"),
+            DocumentError::UnknownContent => write!(f, "account document with unknown content"),
+            DocumentError::Missing(part) => write!(f, "account document without {part}"),
+            DocumentError::OutOfBounds(part) => {
+                write!(f, "account document with {part} out of bounds")
+            }
+            DocumentError::Corrupt(broken) => write!(f, "corrupt account document: {broken}"),
+        }
+    }
+}
+
+impl std::error::Error for DocumentError {}
+
+/// The document of an account or of its tombstone. Its size is for the caller to judge, by [`MAX_DOCUMENT_BYTES`].
+#[must_use]
+pub fn encode(record: &Record) -> Vec<u8> {
+    write::document(record).encode_to_vec()
+}
+
+/// Reads a document.
+///
+/// # Errors
+/// The first reason, in the order of [`DocumentError`], for which it is not one of ours.
+pub fn decode(bytes: &[u8]) -> Result<State, DocumentError> {
+    check_format(bytes)?;
+    let message = proto::AccountDocument::decode(bytes).map_err(DocumentError::Malformed)?;
+    // What the decoder did not know, or took in a longer form than ours, makes the difference.
+    if message.encoded_len() != bytes.len() {
+        return Err(DocumentError::UnknownContent);
+    }
+    read::state(message)
+}
+
+fn check_format(bytes: &[u8]) -> Result<(), DocumentError> {
+    let Some((&FORMAT_TAG, mut rest)) = bytes.split_first() else {
+        return Err(DocumentError::NoFormat);
+    };
+    match prost::encoding::decode_varint(&mut rest) {
+        Ok(found) if found == u64::from(FORMAT) => Ok(()),
+        Ok(found) => Err(DocumentError::UnknownFormat { found }),
+        Err(_) => Err(DocumentError::NoFormat),
+    }
+}
