@@ -63,6 +63,18 @@ impl EntryId {
         Ok(EntryId(text))
     }
 
+    /// The id that is this UUID, in its canonical lower-case text (RFC 9562, section 4).
+    pub fn from_uuid(bytes: [u8; 16]) -> EntryId {
+        let mut text = String::with_capacity(36);
+        for (place, byte) in bytes.iter().enumerate() {
+            if matches!(place, 4 | 6 | 8 | 10) {
+                text.push('-');
+            }
+            text.push_str(&format!("{byte:02x}"));
+        }
+        EntryId(text)
+    }
+
     /// The id as it was given.
     pub fn as_str(&self) -> &str {
         &self.0
