@@ -39,7 +39,7 @@ pub enum Refusal {
         /// What is active.
         active: Balance,
     },
-    /// The balance would pass [`Balance::MAX`].
+    /// The balance would pass [`Balance::MAX`]; out of reach as long as [`MAX_ENTRIES`] of the largest size stay below it.
     BalanceLimit,
     /// `created_at` lies after now.
     CreatedInFuture,
