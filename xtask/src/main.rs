@@ -1,3 +1,57 @@
-//! Developer commands: build, up, token, test.
+//! Developer commands: `cargo xtask build | up | token | test`. Nothing needs to be installed first but Rust.
+//!
+//! What starts processes and knows tools is the crate `testbed`, shared with the end-to-end tests; here is only what a
+//! developer types and what they are told. stdout carries results, stderr carries progress.
+#![allow(clippy::print_stdout, reason = "a command-line tool speaks on stdout")]
 
-fn main() {}
+mod build;
+mod cargo;
+mod test;
+mod token;
+mod up;
+mod wasm_shape;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Developer commands of the reward-points gateway.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Build the filter's wasm to target/plugin/reward_points.wasm, and check its imports and size.
+    Build,
+    /// Start engine and gateway on this machine, and print a token and commands to try.
+    Up(up::Options),
+    /// Print a token for a tenant, signed with the development key, and nothing else.
+    Token(token::Options),
+    /// Everything that CI runs: format, lints, build, all tests. Installs Envoy and etcd when they are missing.
+    Test,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Verb::Build => build::run().map(drop),
+        Verb::Up(options) => up::run(&options),
+        Verb::Token(options) => token::run(&options),
+        Verb::Test => test::run(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Tells the developer what takes time, on stderr.
+fn progress(text: &str) {
+    eprintln!("==> {text}");
+}

@@ -1,0 +1,217 @@
+//! An engine of its own for whoever asks: the embedded one or a real etcd, on a port and data directory that stay the
+//! same over kill and restart.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::http::Request;
+use crate::process::{Command, Process};
+use crate::work_dir::WorkDir;
+use crate::{Error, Port, Result, paths, tools};
+
+/// How long an engine may take to answer after its start. Recovery of a large data directory counts in.
+const READY_BOUND: Duration = Duration::from_secs(60);
+/// One look at whether etcd is healthy.
+const HEALTH_BOUND: Duration = Duration::from_secs(2);
+
+/// Which engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EngineKind {
+    /// `host-sim engine`.
+    Embedded,
+    /// A one-member etcd cluster.
+    Etcd,
+}
+
+impl EngineKind {
+    /// The name on command lines and in directories.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Embedded => "embedded",
+            Self::Etcd => "etcd",
+        }
+    }
+}
+
+/// An engine to be started.
+#[derive(Debug)]
+pub struct EngineBuilder {
+    kind: EngineKind,
+    data: Option<PathBuf>,
+    work: Option<PathBuf>,
+}
+
+impl EngineBuilder {
+    /// Keeps the data in `dir` (default: a temporary directory).
+    #[must_use]
+    pub fn data_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.data = Some(dir.into());
+        self
+    }
+
+    /// Keeps the log in `dir` (default: a temporary directory).
+    #[must_use]
+    pub fn work_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.work = Some(dir.into());
+        self
+    }
+
+    /// Starts the engine and waits until it answers.
+    ///
+    /// # Errors
+    /// When its program is missing, no port is free, or it ends or is not ready within a minute.
+    pub fn start(self) -> Result<Engine> {
+        let work = WorkDir::open(self.work.as_deref())?;
+        let data = self.data.unwrap_or_else(|| work.path().join("data"));
+        std::fs::create_dir_all(&data).map_err(Error::file("create", &data))?;
+        let (port, peer_port) = (Port::free()?, Port::free()?);
+        let (program, args) = match self.kind {
+            EngineKind::Embedded => (paths::host_sim()?, embedded_args(&port, &data)),
+            EngineKind::Etcd => (tools::etcd()?, etcd_args(&port, &peer_port, &data)),
+        };
+        let process = Process::start(Command {
+            name: format!("engine ({})", self.kind.name()),
+            program,
+            args,
+            // etcd 3.4 wants to be told that one knows it is on such a machine.
+            env: match std::env::consts::ARCH {
+                "aarch64" => vec![("ETCD_UNSUPPORTED_ARCH".to_owned(), "arm64".to_owned())],
+                _ => Vec::new(),
+            },
+            log: work.path().join("engine.log"),
+        })?;
+        let mut engine = Engine {
+            process,
+            kind: self.kind,
+            port,
+            data,
+            _peer_port: peer_port,
+            _work: work,
+        };
+        engine.wait_ready()?;
+        Ok(engine)
+    }
+}
+
+/// A running engine; it ends when this is dropped.
+#[derive(Debug)]
+pub struct Engine {
+    process: Process,
+    kind: EngineKind,
+    port: Port,
+    data: PathBuf,
+    _peer_port: Port,
+    _work: WorkDir,
+}
+
+impl Engine {
+    /// The engine that is part of this repository.
+    #[must_use]
+    pub fn embedded() -> EngineBuilder {
+        Self::of(EngineKind::Embedded)
+    }
+
+    /// A real etcd.
+    #[must_use]
+    pub fn etcd() -> EngineBuilder {
+        Self::of(EngineKind::Etcd)
+    }
+
+    /// The engine of that kind.
+    #[must_use]
+    pub fn of(kind: EngineKind) -> EngineBuilder {
+        EngineBuilder {
+            kind,
+            data: None,
+            work: None,
+        }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.port.address()
+    }
+
+    /// Which engine it is.
+    #[must_use]
+    pub fn kind(&self) -> EngineKind {
+        self.kind
+    }
+
+    /// Where its data is.
+    #[must_use]
+    pub fn data_dir(&self) -> &Path {
+        &self.data
+    }
+
+    /// Its process, to freeze, kill or watch.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    /// Starts it again on the same port and data, after [`Process::kill`] or from running, and waits until it answers.
+    ///
+    /// # Errors
+    /// As [`EngineBuilder::start`].
+    pub fn restart(&mut self) -> Result<()> {
+        self.process.restart()?;
+        self.wait_ready()
+    }
+
+    fn wait_ready(&mut self) -> Result<()> {
+        let address = self.address();
+        match self.kind {
+            EngineKind::Embedded => self.process.wait_for_line("ready ", READY_BOUND).map(drop),
+            EngineKind::Etcd => self.process.wait_until("it is healthy", READY_BOUND, |_| {
+                let health = Request::new("GET", "/health")
+                    .io_bound(HEALTH_BOUND)
+                    .send(address)
+                    .ok()?;
+                (health.status == 200).then_some(())
+            }),
+        }
+    }
+}
+
+fn embedded_args(port: &Port, data: &Path) -> Vec<OsString> {
+    vec![
+        "engine".into(),
+        "--listen".into(),
+        port.address().to_string().into(),
+        "--data".into(),
+        data.into(),
+    ]
+}
+
+fn etcd_args(port: &Port, peer_port: &Port, data: &Path) -> Vec<OsString> {
+    let (client, peer) = (
+        format!("http://{}", port.address()),
+        format!("http://{}", peer_port.address()),
+    );
+    let mut args: Vec<OsString> = vec!["--data-dir".into(), data.into()];
+    let cluster = format!("points={peer}");
+    let options = [
+        ("--name", "points"),
+        ("--listen-client-urls", client.as_str()),
+        ("--advertise-client-urls", client.as_str()),
+        ("--listen-peer-urls", peer.as_str()),
+        ("--initial-advertise-peer-urls", peer.as_str()),
+        ("--initial-cluster", cluster.as_str()),
+        ("--logger", "zap"),
+        ("--log-outputs", "stderr"),
+        ("--log-level", "warn"),
+        // Old revisions go after an hour: without it the database only grows.
+        ("--auto-compaction-mode", "periodic"),
+        ("--auto-compaction-retention", "1h"),
+    ];
+    args.extend(
+        options
+            .iter()
+            .flat_map(|(name, value)| [OsString::from(name), OsString::from(value)]),
+    );
+    args
+}

@@ -1,0 +1,235 @@
+//! The committed Envoy configuration, and variants of it.
+//!
+//! `envoy/envoy.yaml` is the only source: a variant is that file parsed, a few places changed, written as JSON. Places
+//! are found by name, so the file can be rearranged freely; a place that is gone is an error, never a silent no-op.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::paths::envoy_yaml;
+use crate::{Error, Result};
+
+/// The cluster of the ledger's engine.
+pub const ENGINE_CLUSTER: &str = "points-engine";
+/// The name of the listener and of the wasm filter.
+const OURS: &str = "reward-points";
+
+/// An Envoy configuration made from the committed one.
+#[derive(Clone, Debug)]
+pub struct EnvoyConfig {
+    source: PathBuf,
+    root: Value,
+}
+
+impl EnvoyConfig {
+    /// The committed configuration as it stands.
+    ///
+    /// # Errors
+    /// [`Error::File`] and [`Error::Config`] when it cannot be read or parsed.
+    pub fn committed() -> Result<Self> {
+        Self::read(&envoy_yaml())
+    }
+
+    fn read(source: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(source).map_err(Error::file("read", source))?;
+        let root = serde_saphyr::from_str(&text).map_err(|error| Error::Config {
+            path: source.to_path_buf(),
+            reason: error.to_string(),
+        })?;
+        Ok(Self {
+            source: source.to_path_buf(),
+            root,
+        })
+    }
+
+    /// Listens on `address`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when the place is gone; so for all other changes.
+    pub fn listen_on(&mut self, address: SocketAddr) -> Result<()> {
+        let listener = self.place("listener", |root| {
+            named(root.pointer_mut("/static_resources/listeners")?, OURS)
+        })?;
+        listener["address"] = socket_address(address);
+        Ok(())
+    }
+
+    /// Serves the admin interface on `address`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when the place is gone.
+    pub fn admin_on(&mut self, address: SocketAddr) -> Result<()> {
+        *self.place("admin address", |root| root.pointer_mut("/admin/address"))? =
+            socket_address(address);
+        Ok(())
+    }
+
+    /// Loads the module at `path`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when the place is gone.
+    pub fn load_wasm(&mut self, path: &Path) -> Result<()> {
+        let file = self.place("wasm file", |root| {
+            wasm_config(root)?.pointer_mut("/vm_config/code/local/filename")
+        })?;
+        *file = json!(path);
+        Ok(())
+    }
+
+    /// Finds the engine at `address`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when the place is gone.
+    pub fn engine_at(&mut self, address: SocketAddr) -> Result<()> {
+        let endpoint = self.place("engine's endpoint", |root| {
+            named(
+                root.pointer_mut("/static_resources/clusters")?,
+                ENGINE_CLUSTER,
+            )?
+            .pointer_mut("/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address")
+        })?;
+        *endpoint = socket_address(address);
+        Ok(())
+    }
+
+    /// The plugin's configuration.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when the place is gone.
+    pub fn plugin(&self) -> Result<&Value> {
+        let listeners = self.root.pointer("/static_resources/listeners");
+        listeners
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(|listener| {
+                listener.pointer("/filter_chains/0/filters/0/typed_config/http_filters")
+            })
+            .filter_map(Value::as_array)
+            .flatten()
+            .find(|filter| filter["name"] == OURS)
+            .and_then(|filter| filter.pointer("/typed_config/config/configuration/value"))
+            .ok_or_else(|| self.gone("plugin's configuration"))
+    }
+
+    /// Gives the plugin another configuration.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when the place is gone.
+    pub fn set_plugin(&mut self, plugin: Value) -> Result<()> {
+        let place = self.place("plugin's configuration", |root| {
+            wasm_config(root)?.pointer_mut("/configuration/value")
+        })?;
+        *place = plugin;
+        Ok(())
+    }
+
+    /// The whole configuration, for changes that only one test needs.
+    pub fn root_mut(&mut self) -> &mut Value {
+        &mut self.root
+    }
+
+    /// Writes the configuration as JSON, which Envoy reads by the ending `.json`.
+    ///
+    /// # Errors
+    /// [`Error::File`] when it cannot be written.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        std::fs::write(path, format!("{:#}\n", self.root)).map_err(Error::file("write", path))
+    }
+
+    fn place<'a>(
+        &'a mut self,
+        what: &str,
+        find: impl FnOnce(&'a mut Value) -> Option<&'a mut Value>,
+    ) -> Result<&'a mut Value> {
+        let gone = gone(&self.source, what);
+        find(&mut self.root).ok_or(gone)
+    }
+
+    fn gone(&self, what: &str) -> Error {
+        gone(&self.source, what)
+    }
+}
+
+fn gone(source: &Path, what: &str) -> Error {
+    Error::Config {
+        path: source.to_path_buf(),
+        reason: format!("the {what} is not where it was"),
+    }
+}
+
+fn wasm_config(root: &mut Value) -> Option<&mut Value> {
+    let listener = named(root.pointer_mut("/static_resources/listeners")?, OURS)?;
+    let filters = listener.pointer_mut("/filter_chains/0/filters/0/typed_config/http_filters")?;
+    named(filters, OURS)?.pointer_mut("/typed_config/config")
+}
+
+fn named<'a>(list: &'a mut Value, name: &str) -> Option<&'a mut Value> {
+    list.as_array_mut()?
+        .iter_mut()
+        .find(|item| item["name"] == name)
+}
+
+fn socket_address(address: SocketAddr) -> Value {
+    json!({ "socket_address": { "address": address.ip().to_string(), "port_value": address.port() } })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(port: u16) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], port))
+    }
+
+    #[test]
+    fn every_changed_place_is_changed_and_nothing_else() {
+        let committed = EnvoyConfig::committed().expect("the committed configuration");
+        let mut changed = committed.clone();
+        changed.listen_on(address(1)).expect("listener");
+        changed.admin_on(address(2)).expect("admin");
+        changed.load_wasm(Path::new("/x.wasm")).expect("wasm");
+        changed.engine_at(address(3)).expect("engine");
+        changed
+            .set_plugin(json!({ "realm": "other" }))
+            .expect("plugin");
+        assert_eq!(
+            changed.plugin().expect("plugin"),
+            &json!({ "realm": "other" })
+        );
+
+        let text = changed.root.to_string();
+        for expected in [
+            r#""port_value":1}"#,
+            r#""port_value":2}"#,
+            r#""port_value":3}"#,
+            r#""/x.wasm""#,
+        ] {
+            assert_eq!(text.matches(expected).count(), 1, "{expected} in {text}");
+        }
+        // Changing everything back restores the committed file: nothing else was touched.
+        changed.listen_on(address(8080)).expect("listener");
+        changed.admin_on(address(9901)).expect("admin");
+        changed
+            .load_wasm(Path::new("target/plugin/reward_points.wasm"))
+            .expect("wasm");
+        changed.engine_at(address(2379)).expect("engine");
+        changed
+            .set_plugin(committed.plugin().expect("plugin").clone())
+            .expect("plugin");
+        assert_eq!(changed.root, committed.root);
+    }
+
+    #[test]
+    fn a_place_that_is_gone_is_an_error_that_names_it() {
+        let mut config = EnvoyConfig::committed().expect("the committed configuration");
+        config.root["static_resources"]["clusters"] = json!([]);
+        let refused = config.engine_at(address(1)).expect_err("no such cluster");
+        assert!(
+            refused.to_string().contains("engine's endpoint"),
+            "{refused}"
+        );
+    }
+}

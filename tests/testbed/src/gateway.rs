@@ -1,0 +1,277 @@
+//! A gateway of its own for whoever asks: Envoy or `host-sim serve`, both with the same module and plugin configuration.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::http::Request;
+use crate::process::{Command, Process};
+use crate::work_dir::WorkDir;
+use crate::{EnvoyConfig, Error, Port, Result, Stats, paths, tools};
+
+/// How long a gateway may take until it serves. Compiling the module for every worker counts in.
+const READY_BOUND: Duration = Duration::from_secs(60);
+/// One look at whether the gateway is up.
+const LOOK_BOUND: Duration = Duration::from_secs(2);
+/// Workers unless told otherwise: the smallest number that shows what workers do to each other.
+const DEFAULT_WORKERS: u16 = 2;
+
+/// Which gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GatewayKind {
+    /// A real Envoy.
+    Envoy,
+    /// `host-sim serve`.
+    HostSim,
+}
+
+impl GatewayKind {
+    /// The name on command lines and in messages.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Envoy => "envoy",
+            Self::HostSim => "host-sim",
+        }
+    }
+}
+
+/// A gateway to be started.
+#[derive(Debug)]
+pub struct GatewayBuilder {
+    kind: GatewayKind,
+    engine: SocketAddr,
+    plugin: Value,
+    workers: u16,
+    port: Option<u16>,
+    work: Option<PathBuf>,
+    wasm: Option<PathBuf>,
+}
+
+impl GatewayBuilder {
+    /// How many workers share the connections (default 2).
+    #[must_use]
+    pub fn workers(mut self, workers: u16) -> Self {
+        self.workers = workers;
+        self
+    }
+
+    /// Listens on that port of 127.0.0.1 (default: a free one).
+    #[must_use]
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = Some(port);
+        self
+    }
+
+    /// Keeps log and configuration in `dir` (default: a temporary directory).
+    #[must_use]
+    pub fn work_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.work = Some(dir.into());
+        self
+    }
+
+    /// Loads that module (default: the one that the build made).
+    #[must_use]
+    pub fn wasm(mut self, path: impl Into<PathBuf>) -> Self {
+        self.wasm = Some(path.into());
+        self
+    }
+
+    /// Starts the gateway and waits until it serves.
+    ///
+    /// # Errors
+    /// When a program or the module is missing, the port is in use, or it ends or is not ready within a minute: a plugin
+    /// configuration that the module refuses is such an end, and the error shows the module's words.
+    pub fn start(self) -> Result<Gateway> {
+        let work = WorkDir::open(self.work.as_deref())?;
+        let port = self.port.map_or_else(Port::free, Port::fixed)?;
+        let admin = Port::free()?;
+        let wasm = self.wasm.clone().map_or_else(paths::wasm, Ok)?;
+        let (program, args) = match self.kind {
+            GatewayKind::Envoy => (
+                tools::envoy()?,
+                self.envoy_args(&port, &admin, &wasm, work.path())?,
+            ),
+            GatewayKind::HostSim => (
+                paths::host_sim()?,
+                self.host_sim_args(&port, &admin, &wasm, work.path())?,
+            ),
+        };
+        let process = Process::start(Command {
+            name: format!("gateway ({})", self.kind.name()),
+            program,
+            args,
+            env: Vec::new(),
+            log: work.path().join("gateway.log"),
+        })?;
+        let mut gateway = Gateway {
+            process,
+            kind: self.kind,
+            port,
+            admin,
+            _work: work,
+        };
+        gateway.wait_ready()?;
+        Ok(gateway)
+    }
+
+    fn envoy_args(
+        &self,
+        port: &Port,
+        admin: &Port,
+        wasm: &Path,
+        work: &Path,
+    ) -> Result<Vec<OsString>> {
+        let mut config = EnvoyConfig::committed()?;
+        config.listen_on(port.address())?;
+        config.admin_on(admin.address())?;
+        config.engine_at(self.engine)?;
+        config.load_wasm(wasm)?;
+        config.set_plugin(self.plugin.clone())?;
+        let file = work.join("envoy.json");
+        config.write(&file)?;
+        Ok(vec![
+            "-c".into(),
+            file.into(),
+            "--concurrency".into(),
+            self.workers.to_string().into(),
+            // Several run on this machine at once, and none takes over from another.
+            "--use-dynamic-base-id".into(),
+            "--disable-hot-restart".into(),
+            "--log-level".into(),
+            "warning".into(),
+            "--component-log-level".into(),
+            "wasm:info".into(),
+        ])
+    }
+
+    fn host_sim_args(
+        &self,
+        port: &Port,
+        admin: &Port,
+        wasm: &Path,
+        work: &Path,
+    ) -> Result<Vec<OsString>> {
+        let file = work.join("plugin.json");
+        std::fs::write(&file, self.plugin.to_string()).map_err(Error::file("write", &file))?;
+        Ok(vec![
+            "serve".into(),
+            "--listen".into(),
+            port.address().to_string().into(),
+            "--admin".into(),
+            admin.address().to_string().into(),
+            "--wasm".into(),
+            wasm.into(),
+            "--config".into(),
+            file.into(),
+            "--workers".into(),
+            self.workers.to_string().into(),
+            "--engine".into(),
+            self.engine.to_string().into(),
+        ])
+    }
+}
+
+/// A running gateway; it ends when this is dropped.
+#[derive(Debug)]
+pub struct Gateway {
+    process: Process,
+    kind: GatewayKind,
+    port: Port,
+    admin: Port,
+    _work: WorkDir,
+}
+
+impl Gateway {
+    /// A real Envoy in front of the engine at `engine`.
+    #[must_use]
+    pub fn envoy(engine: SocketAddr, plugin: Value) -> GatewayBuilder {
+        Self::of(GatewayKind::Envoy, engine, plugin)
+    }
+
+    /// `host-sim serve` in front of the engine at `engine`.
+    #[must_use]
+    pub fn host_sim(engine: SocketAddr, plugin: Value) -> GatewayBuilder {
+        Self::of(GatewayKind::HostSim, engine, plugin)
+    }
+
+    /// The gateway of that kind.
+    #[must_use]
+    pub fn of(kind: GatewayKind, engine: SocketAddr, plugin: Value) -> GatewayBuilder {
+        GatewayBuilder {
+            kind,
+            engine,
+            plugin,
+            workers: DEFAULT_WORKERS,
+            port: None,
+            work: None,
+            wasm: None,
+        }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.port.address()
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.port.address())
+    }
+
+    /// `http://127.0.0.1:PORT` of the admin interface.
+    #[must_use]
+    pub fn admin_url(&self) -> String {
+        format!("http://{}", self.admin.address())
+    }
+
+    /// Which gateway it is.
+    #[must_use]
+    pub fn kind(&self) -> GatewayKind {
+        self.kind
+    }
+
+    /// Its process, to freeze, kill or watch.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    /// Its counters and gauges as of now.
+    ///
+    /// # Errors
+    /// [`Error::Http`] when the admin interface does not answer.
+    pub fn stats(&self) -> Result<Stats> {
+        let answer = Request::new("GET", "/stats").send(self.admin.address())?;
+        Ok(Stats::parse(&answer.text()))
+    }
+
+    /// Starts it again on the same ports, after [`Process::kill`] or from running, and waits until it serves.
+    ///
+    /// # Errors
+    /// As [`GatewayBuilder::start`].
+    pub fn restart(&mut self) -> Result<()> {
+        self.process.restart()?;
+        self.wait_ready()
+    }
+
+    fn wait_ready(&mut self) -> Result<()> {
+        let (address, admin) = (self.port.address(), self.admin.address());
+        match self.kind {
+            GatewayKind::Envoy => self.process.wait_until("it serves", READY_BOUND, |_| {
+                let ready = Request::new("GET", "/ready")
+                    .io_bound(LOOK_BOUND)
+                    .send(admin)
+                    .ok()?;
+                let listening =
+                    || std::net::TcpStream::connect_timeout(&address, LOOK_BOUND).is_ok();
+                (ready.status == 200 && listening()).then_some(())
+            }),
+            GatewayKind::HostSim => self.process.wait_for_line("ready ", READY_BOUND).map(drop),
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! `cargo xtask build`: the filter's module, built, checked and put where the Envoy configuration expects it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, bail, ensure};
+
+use crate::wasm_shape::{MAX_MODULE_BYTES, Shape, check};
+use crate::{cargo, progress};
+
+const TARGET: &str = "wasm32-wasip1";
+const PROFILE: &str = "wasm";
+const MODULE: &str = "reward_points.wasm";
+
+/// Builds and checks the module, prints its size and imports, and returns where it is.
+///
+/// # Errors
+/// When the toolchain lacks the target and cannot get it, the build fails, or the module's shape is refused.
+pub fn run() -> anyhow::Result<PathBuf> {
+    let (path, shape) = module()?;
+    println!("{}", path.display());
+    println!(
+        "size    {} bytes of at most {MAX_MODULE_BYTES}",
+        shape.bytes
+    );
+    for (module, names) in &shape.imports {
+        println!(
+            "imports {module}: {} functions ({})",
+            names.len(),
+            names.join(", ")
+        );
+    }
+    Ok(path)
+}
+
+/// Builds and checks the module without a word on stdout.
+///
+/// # Errors
+/// As [`run`].
+pub fn module() -> anyhow::Result<(PathBuf, Shape)> {
+    ensure_target()?;
+    progress("building the filter (wasm)");
+    cargo::run(&[
+        "build",
+        "--package",
+        "filter",
+        "--profile",
+        PROFILE,
+        "--target",
+        TARGET,
+    ])?;
+    let built = testbed::cargo_target_dir()
+        .join(TARGET)
+        .join(PROFILE)
+        .join(MODULE);
+    let bytes = std::fs::read(&built).with_context(|| format!("read {}", built.display()))?;
+    let shape = check(&bytes).with_context(|| built.display().to_string())?;
+    let path = testbed::target_dir().join("plugin").join(MODULE);
+    put(&bytes, &path)?;
+    Ok((path, shape))
+}
+
+/// Builds `host-sim` and returns where it is.
+///
+/// # Errors
+/// When the build fails.
+pub fn host_sim() -> anyhow::Result<PathBuf> {
+    progress("building host-sim (the first time takes minutes)");
+    cargo::run(&["build", "--package", "host-sim"])?;
+    Ok(testbed::cargo_target_dir().join("debug/host-sim"))
+}
+
+/// Writes whole or not at all: a gateway may be loading the file right now. The same content keeps its time.
+fn put(bytes: &[u8], path: &Path) -> anyhow::Result<()> {
+    if std::fs::read(path).is_ok_and(|held| held == bytes) {
+        return Ok(());
+    }
+    let dir = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(dir).with_context(|| format!("create {}", dir.display()))?;
+    let draft = path.with_extension(format!("wasm.{}", std::process::id()));
+    std::fs::write(&draft, bytes).with_context(|| format!("write {}", draft.display()))?;
+    std::fs::rename(&draft, path).with_context(|| format!("write {}", path.display()))
+}
+
+/// Adds the target to the toolchain when it is not there.
+pub fn ensure_target() -> anyhow::Result<()> {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let output = Command::new(rustc)
+        .args(["--print", "target-libdir", "--target", TARGET])
+        .current_dir(testbed::workspace_root())
+        .output()
+        .context("start rustc")?;
+    ensure!(
+        output.status.success(),
+        "rustc does not know the target {TARGET}"
+    );
+    let libraries = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
+    if libraries.is_dir() {
+        return Ok(());
+    }
+    progress(&format!("adding the Rust target {TARGET}"));
+    let added = Command::new("rustup")
+        .args(["target", "add", TARGET])
+        .current_dir(testbed::workspace_root())
+        .stdout(std::io::stderr())
+        .status();
+    match added {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => bail!("`rustup target add {TARGET}` failed ({status})"),
+        Err(error) => {
+            bail!("the Rust target {TARGET} is missing and rustup cannot be run to add it: {error}")
+        }
+    }
+}
