@@ -1,0 +1,151 @@
+//! From an `Authorization` value to the three decoded parts of a token, and what its header says about the key.
+//!
+//! Everything here is unverified and cheap, and refuses whatever has a second reading. Header members that name keys from outside
+//! (`jku`, `jwk`, `x5u`, `x5c`, ...) are never looked at, so they can lead nowhere.
+
+use std::fmt;
+
+use super::config::MAX_NAME_BYTES;
+use super::encoding::base64url;
+use super::error::Unauthenticated;
+use super::signature::Algorithm;
+use super::strict_json::{Json, Object};
+
+/// Longest token that is looked at, in bytes.
+pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
+/// Longest decoded token header, in bytes.
+pub const MAX_HEADER_BYTES: usize = 2 * 1024;
+
+/// The scheme with the space that ends it; there may be more spaces.
+const SCHEME: &[u8] = b"bearer ";
+
+/// A bearer token as it was sent: not verified, of bounded size, visible ASCII only.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct BearerToken<'a>(&'a [u8]);
+
+impl<'a> BearerToken<'a> {
+    /// Takes the token out of the value of the one `Authorization` header, if there was one.
+    ///
+    /// # Errors
+    /// [`Unauthenticated`]: no credentials, another scheme, too large, or characters that no token has.
+    pub fn from_authorization(value: Option<&'a [u8]>) -> Result<Self, Unauthenticated> {
+        let value = value.ok_or(Unauthenticated::NoCredentials)?;
+        let (scheme, mut token) = value
+            .split_at_checked(SCHEME.len())
+            .ok_or(Unauthenticated::NotBearer)?;
+        if !scheme.eq_ignore_ascii_case(SCHEME) {
+            return Err(Unauthenticated::NotBearer);
+        }
+        while let Some(rest) = token.strip_prefix(b" ") {
+            token = rest;
+        }
+        if token.is_empty() {
+            return Err(Unauthenticated::NotBearer);
+        }
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(Unauthenticated::TokenTooLarge);
+        }
+        let is_token_byte = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
+        if !token.iter().all(is_token_byte) {
+            return Err(Unauthenticated::MalformedToken);
+        }
+        Ok(Self(token))
+    }
+
+    /// The token's bytes, e.g. to key a cache of verified tokens by their digest. Never to be logged.
+    #[must_use]
+    pub fn as_bytes(&self) -> &'a [u8] {
+        self.0
+    }
+}
+
+impl fmt::Debug for BearerToken<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BearerToken({} bytes)", self.0.len())
+    }
+}
+
+/// A token's parts, decoded but not verified.
+pub(super) struct Parts<'a> {
+    /// What was signed: the first two segments with the dot between them, as sent.
+    pub(super) signing_input: &'a [u8],
+    pub(super) header: Object,
+    /// The claims' JSON text.
+    pub(super) claims: Vec<u8>,
+    pub(super) signature: Vec<u8>,
+}
+
+impl<'a> Parts<'a> {
+    pub(super) fn of(token: BearerToken<'a>) -> Result<Self, Unauthenticated> {
+        let malformed = Unauthenticated::MalformedToken;
+        let mut segments = token.0.split(|byte| *byte == b'.');
+        let header = segments.next().ok_or(malformed)?;
+        let claims = segments.next().ok_or(malformed)?;
+        let signature = segments.next().ok_or(malformed)?;
+        if segments.next().is_some()
+            || header.is_empty()
+            || claims.is_empty()
+            || signature.is_empty()
+        {
+            return Err(malformed);
+        }
+        let signed_bytes = token
+            .0
+            .len()
+            .saturating_sub(signature.len())
+            .saturating_sub(1);
+        let signing_input = token.0.get(..signed_bytes).ok_or(malformed)?;
+        let header = base64url(header).ok_or(malformed)?;
+        let claims = base64url(claims).ok_or(malformed)?;
+        let signature = base64url(signature).ok_or(malformed)?;
+        if header.len() > MAX_HEADER_BYTES {
+            return Err(Unauthenticated::MalformedHeader);
+        }
+        Ok(Self {
+            signing_input,
+            header: Object::parse(&header).ok_or(Unauthenticated::MalformedHeader)?,
+            claims,
+            signature,
+        })
+    }
+}
+
+/// What a token's header says about how to verify it.
+pub(super) struct Header<'a> {
+    pub(super) algorithm: Algorithm,
+    pub(super) kid: Option<&'a str>,
+}
+
+impl<'a> Header<'a> {
+    pub(super) fn of(header: &'a Object) -> Result<Self, Unauthenticated> {
+        let malformed = Unauthenticated::MalformedHeader;
+        let Some(Json::String(algorithm)) = header.get("alg") else {
+            return Err(malformed);
+        };
+        let kid = match header.get("kid") {
+            None => None,
+            Some(Json::String(kid)) if !kid.is_empty() && kid.len() <= MAX_NAME_BYTES => {
+                Some(kid.as_str())
+            }
+            Some(_) => return Err(malformed),
+        };
+        match header.get("typ") {
+            None => {}
+            Some(Json::String(typ)) if is_token_type(typ) => {}
+            Some(_) => return Err(malformed),
+        }
+        if header.get("crit").is_some() {
+            return Err(Unauthenticated::CriticalExtension);
+        }
+        let algorithm = Algorithm::from_name(algorithm).ok_or(Unauthenticated::UnknownAlgorithm)?;
+        Ok(Self { algorithm, kid })
+    }
+}
+
+/// A plain token or an access token: not, say, a proof of possession or a logout token that the same key may have signed.
+fn is_token_type(typ: &str) -> bool {
+    const ACCEPTED: [&str; 4] = ["JWT", "at+jwt", "application/jwt", "application/at+jwt"];
+    ACCEPTED
+        .iter()
+        .any(|accepted| typ.eq_ignore_ascii_case(accepted))
+}
