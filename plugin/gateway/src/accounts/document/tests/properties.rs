@@ -1,0 +1,83 @@
+//! Random accounts written and read back, and random damage to their documents.
+
+use ledger::{Description, NewLot, Operation, OperationMark, Record, ReferenceId, State};
+use proptest::prelude::*;
+
+use super::super::{decode, encode};
+use super::{NOW, after, lot, mark, redeem, t, uuid_like};
+
+fn any_mark() -> impl Strategy<Value = OperationMark> {
+    let id = prop_oneof!["[a-c]", "\\PC{1,20}", any::<u8>().prop_map(uuid_like)];
+    (id, prop::option::of(0_u8..3), prop::option::of(0_u8..9))
+        .prop_map(|(id, fingerprint, key)| mark(&id, fingerprint, key))
+}
+
+fn any_lot() -> impl Strategy<Value = NewLot> {
+    let end = prop::option::of(NOW - 2000..NOW + 60_000);
+    let created_at = prop::option::of(NOW - 60_000..NOW);
+    let text = || prop::option::of("\\PC{0,9}");
+    (1_u64..100, end, created_at, text(), text()).prop_map(
+        |(points, end, created_at, description, reference)| NewLot {
+            valid_until: end.map(t),
+            created_at: created_at.map(t),
+            description: description.and_then(|text| Description::new(text).ok()),
+            reference_id: reference.and_then(|text| ReferenceId::new(text).ok()),
+            ..lot(points)
+        },
+    )
+}
+
+fn any_operation() -> impl Strategy<Value = Operation> {
+    prop_oneof![
+        1 => (any_mark(), prop::option::of(any_lot()))
+            .prop_map(|(mark, start)| Operation::Create { mark, start }),
+        5 => (any_mark(), any_lot()).prop_map(|(mark, lot)| Operation::Add { mark, lot }),
+        4 => (any_mark(), 1_u64..150).prop_map(|(mark, points)| redeem(mark, points)),
+        1 => any_mark().prop_map(|mark| Operation::Delete { mark }),
+    ]
+}
+
+fn any_record() -> impl Strategy<Value = Record> {
+    prop::collection::vec(any_operation(), 1..25)
+        .prop_filter_map("nothing was written", |operations| after(&operations))
+}
+
+fn again(state: State) -> Vec<u8> {
+    match state {
+        State::Absent => Vec::new(),
+        State::Live(account) => encode(&Record::Live(account)),
+        State::Erased(tombstone) => encode(&Record::Erased(tombstone)),
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_record_comes_back(record in any_record()) {
+        let bytes = encode(&record);
+        prop_assert_eq!(decode(&bytes), Ok(State::from(record)));
+    }
+
+    #[test]
+    fn changed_bytes_are_refused_or_still_a_document(
+        record in any_record(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+    ) {
+        let mut bytes = encode(&record);
+        for (place, byte) in changes {
+            let place = place.index(bytes.len());
+            bytes[place] = byte;
+        }
+        if let Ok(state) = decode(&bytes) {
+            // Field order may differ from ours, so not the bytes but the facts are compared.
+            prop_assert_eq!(decode(&again(state.clone())), Ok(state));
+        }
+    }
+
+    #[test]
+    fn any_bytes_after_the_format_are_answered(tail in prop::collection::vec(any::<u8>(), 0..200)) {
+        let bytes = [&[0x08, 1], &tail[..]].concat();
+        if let Ok(state) = decode(&bytes) {
+            prop_assert_eq!(decode(&again(state.clone())), Ok(state));
+        }
+    }
+}
