@@ -214,7 +214,8 @@ mod tests {
 
     #[test]
     fn whole_answers_are_read_and_cut_ones_refused() {
-        let cases: [(&[u8], Option<(u16, &[u8])>); 7] = [
+        type Case = (&'static [u8], Option<(u16, &'static [u8])>);
+        let cases: [Case; 7] = [
             (b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n2000", Some((200, b"2000"))),
             (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n2000", None),
             (b"HTTP/1.1 201 Created\r\n\r\n", Some((201, b""))),

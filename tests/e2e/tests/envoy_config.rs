@@ -1,0 +1,132 @@
+//! The committed Envoy configuration, judged by Envoy itself.
+//!
+//! `--mode validate` goes as far as to compile the module and to hand it its configuration, so what is accepted here is
+//! accepted at start, and what the module refuses is refused with the module's words.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+use testbed::EnvoyConfig;
+
+/// Whether Envoy takes the configuration, and what it said.
+fn validate(file: &Path) -> (bool, String) {
+    let output = Command::new(testbed::tools::envoy().expect("Envoy"))
+        .args(["--mode", "validate", "--log-level", "warning", "-c"])
+        .arg(file)
+        // The committed file names the module relative to the repository's root.
+        .current_dir(testbed::workspace_root())
+        .output()
+        .expect("run Envoy");
+    let words = [output.stdout, output.stderr].concat();
+    (
+        output.status.success(),
+        String::from_utf8_lossy(&words).into_owned(),
+    )
+}
+
+/// The committed configuration with another plugin configuration, validated.
+fn validate_plugin(plugin: Value) -> (bool, String) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut config = EnvoyConfig::committed().expect("the committed configuration");
+    config
+        .load_wasm(&testbed::wasm().expect("the module"))
+        .expect("wasm");
+    config.set_plugin(plugin).expect("plugin");
+    let file = dir.path().join("envoy.json");
+    config.write(&file).expect("write");
+    validate(&file)
+}
+
+#[test]
+fn the_committed_configuration_is_valid_as_it_stands() {
+    let (valid, words) = validate(&testbed::envoy_yaml());
+    assert!(valid, "{words}");
+}
+
+#[test]
+fn the_variant_of_development_is_valid() {
+    let keys = testbed::DevKeys::shared().expect("keys");
+    let (valid, words) = validate_plugin(testbed::dev_plugin(&keys).expect("a configuration"));
+    assert!(valid, "{words}");
+}
+
+#[test]
+fn a_bad_field_is_refused_by_its_path() {
+    let committed = testbed::committed_plugin().expect("the plugin's configuration");
+    let cases: [(&str, Value, &str); 6] = [
+        ("/surprise", json!(1), "surprise"),
+        ("/realm", json!(7), "realm"),
+        (
+            "/issuers/0/leeway_seconds",
+            json!(301),
+            "issuers[0].leeway_seconds",
+        ),
+        (
+            "/issuers/0/algorithms",
+            json!(["none"]),
+            "issuers[0].algorithms[0]",
+        ),
+        ("/engine/clusters", json!([]), "engine.clusters"),
+        ("/max_body_bytes", json!("much"), "max_body_bytes"),
+    ];
+    for (place, value, expected) in cases {
+        let mut plugin = committed.clone();
+        let (parent, field) = place.rsplit_once('/').expect("a pointer");
+        plugin.pointer_mut(parent).expect("a place")[field] = value;
+        let (valid, words) = validate_plugin(plugin);
+        assert!(!valid, "{place} was accepted");
+        assert!(
+            words.contains(expected),
+            "{place}: no word of {expected} in {words}"
+        );
+    }
+}
+
+/// Each of these, when lost, fails no other check until something goes wrong in production.
+#[test]
+fn the_knobs_that_safety_hangs_on_are_set() {
+    let mut config = EnvoyConfig::committed().expect("the committed configuration");
+    let root = config.root_mut();
+    let manager = root
+        .pointer("/static_resources/listeners/0/filter_chains/0/filters/0/typed_config")
+        .expect("the connection manager");
+    let knobs = [
+        ("/path_with_escaped_slashes_action", json!("KEEP_UNCHANGED")),
+        ("/normalize_path", json!(false)),
+        ("/merge_slashes", json!(false)),
+        ("/use_remote_address", json!(true)),
+        (
+            "/http_filters/0/typed_config/config/failure_policy",
+            json!("FAIL_RELOAD"),
+        ),
+        (
+            "/http_filters/0/typed_config/config/allow_on_headers_stop_iteration",
+            json!(true),
+        ),
+    ];
+    for (place, expected) in knobs {
+        assert_eq!(manager.pointer(place), Some(&expected), "{place}");
+    }
+    for bound in [
+        "/stream_idle_timeout",
+        "/common_http_protocol_options/max_stream_duration",
+    ] {
+        let text = manager.pointer(bound).and_then(Value::as_str).expect(bound);
+        let seconds: u32 = text
+            .strip_suffix('s')
+            .and_then(|number| number.parse().ok())
+            .expect(bound);
+        assert!((1..=60).contains(&seconds), "{bound}: {text}");
+    }
+    let plugin = config.plugin().expect("plugin").clone();
+    let body = plugin["max_body_bytes"].as_u64().expect("max_body_bytes");
+    let buffer = config
+        .root_mut()
+        .pointer("/static_resources/listeners/0/per_connection_buffer_limit_bytes");
+    let buffer = buffer.and_then(Value::as_u64).expect("a buffer limit");
+    assert!(
+        buffer > body,
+        "the filter must be the first to find a body too large"
+    );
+}
