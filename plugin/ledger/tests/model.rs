@@ -43,9 +43,10 @@ fn backdating(clock: i64) -> impl Strategy<Value = Option<i64>> {
 }
 
 fn new_lot(clock: i64) -> impl Strategy<Value = NewLot> {
-    // Ends on a grid of hours, so that lots end together and creation and id decide.
-    let end =
-        prop_oneof![2 => Just(None), 3 => (-2_i64..40).prop_map(move |h| Some(clock + h * HOUR))];
+    // Ends on a coarse grid, so that lots end together and creation and id decide.
+    let grid = 12 * HOUR;
+    let end = (-1_i64..5).prop_map(move |steps| Some((clock / grid + steps) * grid));
+    let end = prop_oneof![2 => Just(None), 3 => end];
     (1_u64..30, end, backdating(clock)).prop_map(|(amount, end, created_at)| NewLot {
         valid_until: end.map(t),
         created_at: created_at.map(t),
@@ -65,8 +66,10 @@ fn operation(clock: i64) -> impl Strategy<Value = Operation> {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let clock = (-20_i64..40, prop_oneof![Just(-1_i64), Just(0), Just(1)])
-        .prop_map(|(hours, millis)| NOON + hours * HOUR + millis);
+    // Mostly near the drift of the script; a clock far ahead drags all later writes along.
+    let hours = prop_oneof![12 => -3_i64..3, 1 => -20_i64..20];
+    let millis = prop_oneof![Just(-1_i64), Just(0), Just(1)];
+    let clock = (hours, millis).prop_map(|(hours, millis)| NOON + hours * HOUR + millis);
     clock.prop_flat_map(|clock| {
         let arrival = prop_oneof![
             4 => operation(clock).prop_map(Arrival::New),
@@ -141,7 +144,7 @@ fn compare(story: &Story, model: &Naive, clock: i64) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1500))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
     fn the_ledger_is_the_naive_model(script in script()) {
