@@ -18,4 +18,10 @@
 
 pub mod access;
 pub mod accounts;
+pub mod api;
+pub mod config;
 pub mod config_error;
+pub mod engine;
+pub mod exchange;
+pub mod host;
+pub mod worker;

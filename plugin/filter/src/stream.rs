@@ -1,0 +1,97 @@
+//! One HTTP stream: its callbacks become inputs of its exchange, the exchange's steps become host calls.
+
+use gateway::exchange::{Input, Step};
+use proxy_wasm::hostcalls;
+use proxy_wasm::traits::{Context, HttpContext};
+use proxy_wasm::types::{Action, BufferType, MapType};
+
+use crate::vm::{SharedVm, send, strip_identity};
+
+/// One HTTP stream of a configured VM.
+pub struct Stream {
+    id: u32,
+    vm: SharedVm,
+    /// Bytes of the body that the host has buffered.
+    body_bytes: usize,
+}
+
+impl Stream {
+    pub fn new(id: u32, vm: SharedVm) -> Self {
+        Self {
+            id,
+            vm,
+            body_bytes: 0,
+        }
+    }
+
+    fn advance(&self, input: Input<'_>) -> Step {
+        match self.vm.try_borrow_mut() {
+            Ok(mut vm) => vm.advance(self.id, input),
+            // Only if a host called back into the VM while it was running, which no host may.
+            Err(_) => Step::AwaitOutcome,
+        }
+    }
+
+    /// The body is complete, if its end was not already seen.
+    fn finish_body(&self) -> Action {
+        let body = hostcalls::get_buffer(BufferType::HttpRequestBody, 0, self.body_bytes);
+        let body = body.ok().flatten().unwrap_or_default();
+        act(self.advance(Input::Body(&body)))
+    }
+}
+
+impl Context for Stream {
+    fn on_done(&mut self) -> bool {
+        if let Ok(mut vm) = self.vm.try_borrow_mut() {
+            vm.forget(self.id);
+        }
+        true
+    }
+}
+
+impl HttpContext for Stream {
+    fn on_http_request_headers(&mut self, _num_headers: usize, end_of_stream: bool) -> Action {
+        // Once, and as bytes: after this callback they may be gone.
+        let headers = hostcalls::get_map_bytes(MapType::HttpRequestHeaders).unwrap_or_default();
+        let headers: Vec<(&[u8], &[u8])> = headers
+            .iter()
+            .map(|(name, value)| (name.as_bytes(), value.as_slice()))
+            .collect();
+        let step = self.advance(Input::Head {
+            headers: &headers,
+            end: end_of_stream,
+        });
+        if matches!(step, Step::PassOn) {
+            strip_identity(headers.iter().map(|&(name, _)| name));
+        }
+        act(step)
+    }
+
+    fn on_http_request_body(&mut self, body_size: usize, end_of_stream: bool) -> Action {
+        // Cumulative: all that is buffered so far.
+        self.body_bytes = body_size;
+        let step = self.advance(Input::BodyGrown {
+            total_bytes: body_size,
+        });
+        match step {
+            Step::AwaitBody if end_of_stream => self.finish_body(),
+            step => act(step),
+        }
+    }
+
+    fn on_http_request_trailers(&mut self, _num_trailers: usize) -> Action {
+        // With trailers the end of the body is never announced by itself.
+        self.finish_body()
+    }
+}
+
+fn act(step: Step) -> Action {
+    match step {
+        Step::PassOn => Action::Continue,
+        Step::Reply(reply) => {
+            send(&reply);
+            Action::Pause
+        }
+        Step::AwaitBody | Step::AwaitOutcome | Step::Settled => Action::Pause,
+    }
+}

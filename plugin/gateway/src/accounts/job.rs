@@ -1,0 +1,98 @@
+//! What the worker may do with any job, and what a job may come to.
+
+use bytes::Bytes;
+use ledger::{Account, Refusal};
+
+use super::list::{List, Listing};
+use super::read::Read;
+use super::write::Write;
+use crate::engine::Method;
+use crate::host::Host;
+
+/// One question or change, carried through as many calls as it takes.
+#[derive(Debug)]
+pub enum Job {
+    /// Reads one account.
+    Read(Read),
+    /// Changes one account.
+    Write(Write),
+    /// Lists a tenant's accounts.
+    List(List),
+}
+
+/// What a job wants after an answer.
+#[derive(Debug)]
+pub enum Progress {
+    /// Make [`Job::next_call`] now.
+    Call,
+    /// The answer makes no sense: its outcome is as unknown as that of no answer.
+    Senseless,
+    /// The job is over.
+    Done(Outcome),
+}
+
+/// How a job ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The account as it stands, if there is one.
+    Read(Option<Box<Account>>),
+    /// The change is durable.
+    Written(Written),
+    /// The change was refused, on the ground of a linearizable read.
+    Refused(Refusal),
+    /// The tenant's accounts.
+    Listed(Listing),
+    /// The listing would pass a limit; it has to be asked for in pages.
+    ListTooLong,
+    /// Not known to be done within the budget of time.
+    Unavailable,
+    /// The engine holds something that is no account document. Nothing was changed.
+    Corrupt,
+}
+
+/// A durable change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// By this request.
+    Now,
+    /// By an earlier request with the same operation id or key.
+    Before,
+}
+
+impl Job {
+    /// Prepares the first call, when the job's turn has come.
+    pub fn begin(&mut self, host: &impl Host) {
+        if let Self::Write(job) = self {
+            job.begin(host);
+        }
+    }
+
+    /// The call that the job waits for. The same bytes every time until an answer is taken, so that a call of unknown
+    /// outcome can be repeated.
+    #[must_use]
+    pub fn next_call(&self) -> (Method, Bytes) {
+        match self {
+            Self::Read(job) => job.next_call(),
+            Self::Write(job) => job.next_call(),
+            Self::List(job) => job.next_call(),
+        }
+    }
+
+    /// Takes the engine's answer to the last call.
+    pub fn answered(&mut self, message: Bytes, host: &impl Host) -> Progress {
+        match self {
+            Self::Read(job) => job.answered(message),
+            Self::Write(job) => job.answered(message, host),
+            Self::List(job) => job.answered(message),
+        }
+    }
+
+    /// Takes note that the last call's outcome is unknown, before it is repeated.
+    pub fn failed(&mut self, grpc_status: u32) {
+        match self {
+            Self::Read(_) => {}
+            Self::Write(job) => job.failed(),
+            Self::List(job) => job.failed(grpc_status),
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Where an account lives in the engine.
+//!
+//! A key can be built only from a [`Tenant`], and only `access` makes one: no path, query, body or header ever selects
+//! a tenant. Every listable prefix ends in `/`; names are percent-encoded, so a `/` cannot occur in one.
+
+use crate::access::Tenant;
+use crate::api::percent;
+
+/// Everything the gateway keeps in the engine stands below this, and carries the layout's version.
+const ROOT: &str = "/points/1";
+
+/// How many hexadecimal digits of the hash name a bucket: 12 bits, 4096 buckets a tenant.
+const BUCKET_DIGITS: usize = 3;
+
+/// The longest customer id, in bytes after percent-decoding.
+pub const MAX_CUSTOMER_ID_BYTES: usize = 128;
+
+/// A customer's id within its tenant: 1 to [`MAX_CUSTOMER_ID_BYTES`] bytes of UTF-8 without control characters.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CustomerId(String);
+
+/// Why bytes are no customer id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CustomerIdError {
+    /// No bytes at all.
+    Empty,
+    /// Over [`MAX_CUSTOMER_ID_BYTES`].
+    TooLong,
+    /// Not UTF-8.
+    NotUtf8,
+    /// A control character, NUL among them.
+    ControlCharacter,
+}
+
+impl CustomerId {
+    /// Checks decoded bytes.
+    ///
+    /// # Errors
+    /// [`CustomerIdError`]
+    pub fn new(bytes: Vec<u8>) -> Result<Self, CustomerIdError> {
+        if bytes.is_empty() {
+            return Err(CustomerIdError::Empty);
+        }
+        if bytes.len() > MAX_CUSTOMER_ID_BYTES {
+            return Err(CustomerIdError::TooLong);
+        }
+        let text = String::from_utf8(bytes).map_err(|_| CustomerIdError::NotUtf8)?;
+        if text.chars().any(char::is_control) {
+            return Err(CustomerIdError::ControlCharacter);
+        }
+        Ok(Self(text))
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The engine's key of one account document.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccountKey(String);
+
+impl AccountKey {
+    /// The key of one customer's account.
+    #[must_use]
+    pub fn new(tenant: &Tenant, customer: &CustomerId) -> Self {
+        let digest = account_digest(tenant, customer);
+        let bucket: String = digest
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()
+            .chars()
+            .take(BUCKET_DIGITS)
+            .collect();
+        Self(format!(
+            "{}{bucket}/{}",
+            tenant_prefix(tenant),
+            percent::encode(customer.as_str().as_bytes())
+        ))
+    }
+
+    /// The key's bytes, as the engine knows it.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
+    /// The key as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The prefix of every account document of a tenant; ends in `/`.
+#[must_use]
+pub fn tenant_prefix(tenant: &Tenant) -> String {
+    format!(
+        "{ROOT}/account/{}/",
+        percent::encode(tenant.as_str().as_bytes())
+    )
+}
+
+/// The customer whose account document is kept under `key`, when `key` is one of this tenant's.
+#[must_use]
+pub fn customer_of(tenant: &Tenant, key: &[u8]) -> Option<CustomerId> {
+    let below = key.strip_prefix(tenant_prefix(tenant).as_bytes())?;
+    let encoded = below.get(BUCKET_DIGITS..)?.strip_prefix(b"/")?;
+    let customer = CustomerId::new(percent::decode(encoded).ok()?).ok()?;
+    (AccountKey::new(tenant, &customer).as_bytes() == key).then_some(customer)
+}
+
+/// The end (not included) of the range of all keys that start with `prefix`, as etcd wants it.
+#[must_use]
+pub fn prefix_end(prefix: &[u8]) -> Vec<u8> {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.pop() {
+        if let Some(next) = last.checked_add(1) {
+            end.push(next);
+            return end;
+        }
+    }
+    // Every key: etcd's convention for "from `key` on, without end".
+    vec![0]
+}
+
+/// A fixed hash of (tenant, customer): never change it, buckets are part of stored keys.
+fn account_digest(tenant: &Tenant, customer: &CustomerId) -> [u8; 32] {
+    let mut hash = hmac_sha256::Hash::new();
+    hash.update(tenant.as_str());
+    // Neither a tenant nor a customer id holds a NUL, so no two pairs hash the same input.
+    hash.update([0]);
+    hash.update(customer.as_str());
+    hash.finalize()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_ends_just_behind_its_last_key() {
+        assert_eq!(prefix_end(b"/a/"), b"/a0");
+        assert_eq!(prefix_end(b"a\xff"), b"b");
+        assert_eq!(prefix_end(b"\xff\xff"), [0]);
+    }
+
+    #[test]
+    fn customer_ids() {
+        for (given, expected) in [
+            (&b"614"[..], None),
+            (b"a/b", None),
+            ("größe".as_bytes(), None),
+            (&[b'x'; 128][..], None),
+            (b"", Some(CustomerIdError::Empty)),
+            (&[b'x'; 129][..], Some(CustomerIdError::TooLong)),
+            (b"a\0b", Some(CustomerIdError::ControlCharacter)),
+            (b"a\x7f", Some(CustomerIdError::ControlCharacter)),
+            (b"\xff", Some(CustomerIdError::NotUtf8)),
+        ] {
+            assert_eq!(CustomerId::new(given.to_vec()).err(), expected, "{given:?}");
+        }
+    }
+}

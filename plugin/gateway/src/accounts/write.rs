@@ -1,0 +1,162 @@
+//! Changing one account: compute the next document, put it if the account is still what it was computed from.
+//!
+//! Why this never loses or doubles a change:
+//! - A commit of unknown outcome is repeated with the identical bytes. They compare with the same revision, so at most
+//!   one copy applies; once a compare has failed, no copy that is still under way can apply any more.
+//! - The document that a failed compare hands back holds the operation's id if an earlier copy won. The ledger finds it
+//!   there and reports a replay, so the operation is simply computed again from whatever document is newest.
+//! - A refusal or a replay computed from shared data is no answer: no compare covers it. It is computed again from a
+//!   linearizable read first.
+
+use bytes::Bytes;
+use ledger::{Applied, Operation, State};
+
+use super::document::{self, MAX_DOCUMENT_BYTES};
+use super::job::{Outcome, Progress, Written};
+use super::keys::AccountKey;
+use super::slots;
+use crate::engine::{
+    CommitAnswer, Document, Method, compare_and_put, read_commit, read_document, read_one,
+};
+use crate::host::{Counter, Host};
+
+/// A change of one account.
+#[derive(Debug)]
+pub struct Write {
+    key: AccountKey,
+    operation: Operation,
+    phase: Phase,
+    /// Whether a commit was made whose outcome is not known: if the operation turns out to be done, it was by this.
+    unsure: bool,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// Waiting for the account's document.
+    Reading,
+    /// Waiting for the commit of `next`.
+    Committing { message: Bytes, next: Bytes },
+}
+
+/// A state of the account and how it is known.
+struct Base {
+    state: State,
+    /// What a commit compares with; 0 when the key does not exist.
+    revision: i64,
+    /// Whether it comes from the engine itself, after the request arrived.
+    confirmed: bool,
+}
+
+impl Write {
+    /// A change of the account under `key`.
+    #[must_use]
+    pub const fn new(key: AccountKey, operation: Operation) -> Self {
+        Self {
+            key,
+            operation,
+            phase: Phase::Reading,
+            unsure: false,
+        }
+    }
+
+    /// Starts from the document in shared data, if there is one and it bears the change; else with a read.
+    pub(super) fn begin(&mut self, host: &impl Host) {
+        let Some(known) = slots::look_up(host, &self.key) else {
+            return;
+        };
+        let Ok(state) = document::decode(&known.document) else {
+            return;
+        };
+        let base = Base {
+            state,
+            revision: known.revision,
+            confirmed: false,
+        };
+        self.compute(&base, host);
+        if matches!(self.phase, Phase::Committing { .. }) {
+            host.count(Counter::BaseHits);
+        }
+    }
+
+    /// The account's key: two writes with the same one should not run at the same time, they would only conflict.
+    #[must_use]
+    pub const fn key(&self) -> &AccountKey {
+        &self.key
+    }
+
+    pub(super) fn next_call(&self) -> (Method, Bytes) {
+        match &self.phase {
+            Phase::Reading => (Method::Range, read_one(self.key.as_bytes())),
+            Phase::Committing { message, .. } => (Method::Txn, message.clone()),
+        }
+    }
+
+    pub(super) fn answered(&mut self, message: Bytes, host: &impl Host) -> Progress {
+        match &self.phase {
+            Phase::Reading => match read_document(message) {
+                Ok(found) => self.compute_from(found, host),
+                Err(_) => Progress::Senseless,
+            },
+            Phase::Committing { next, .. } => match read_commit(message) {
+                Ok(CommitAnswer::Applied { revision }) => {
+                    // Before the acknowledgement, so that this gateway's next write starts from its own result.
+                    slots::install(host, &self.key, revision, next);
+                    Progress::Done(Outcome::Written(Written::Now))
+                }
+                Ok(CommitAnswer::Conflict(found)) => {
+                    host.count(Counter::CommitConflicts);
+                    self.compute_from(found, host)
+                }
+                Err(_) => Progress::Senseless,
+            },
+        }
+    }
+
+    pub(super) fn failed(&mut self) {
+        self.unsure |= matches!(self.phase, Phase::Committing { .. });
+    }
+
+    /// Computes from what the engine itself holds.
+    fn compute_from(&mut self, found: Option<Document>, host: &impl Host) -> Progress {
+        let base = match found {
+            None => Base {
+                state: State::Absent,
+                revision: 0,
+                confirmed: true,
+            },
+            Some(found) => match document::decode(&found.value) {
+                Ok(state) => Base {
+                    state,
+                    revision: found.revision,
+                    confirmed: true,
+                },
+                Err(_) => return Progress::Done(Outcome::Corrupt),
+            },
+        };
+        self.compute(&base, host)
+    }
+
+    fn compute(&mut self, base: &Base, host: &impl Host) -> Progress {
+        let outcome = match ledger::apply(&base.state, &self.operation, host.now()) {
+            Ok(Applied::Changed(next)) => {
+                let next = document::encode(&next);
+                if next.len() <= MAX_DOCUMENT_BYTES {
+                    let next = Bytes::from(next);
+                    let message = compare_and_put(self.key.as_bytes(), base.revision, next.clone());
+                    self.phase = Phase::Committing { message, next };
+                    return Progress::Call;
+                }
+                Outcome::Refused(ledger::Refusal::AccountFull)
+            }
+            Ok(Applied::Replayed) if self.unsure => Outcome::Written(Written::Now),
+            Ok(Applied::Replayed) => Outcome::Written(Written::Before),
+            Ok(Applied::Unchanged) => Outcome::Written(Written::Now),
+            Err(refusal) => Outcome::Refused(refusal),
+        };
+        if base.confirmed {
+            return Progress::Done(outcome);
+        }
+        self.phase = Phase::Reading;
+        Progress::Call
+    }
+}

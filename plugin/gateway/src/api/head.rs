@@ -1,0 +1,126 @@
+//! A request's header block, read in one pass.
+//!
+//! Picks out what the gateway looks at and notes what was sent twice. Values stay bytes: a client may send any.
+
+/// The longest `:path` that is copied into an error body's `instance`; longer ones are cut there.
+pub const MAX_ECHOED_PATH_BYTES: usize = 1024;
+
+/// The headers of one request that the gateway looks at.
+#[derive(Clone, Default)]
+pub struct Head {
+    /// `:method`
+    pub method: Vec<u8>,
+    /// `:path`, with its query, as sent.
+    pub path: Vec<u8>,
+    /// `authorization`
+    pub authorization: Once,
+    /// `idempotency-key`
+    pub idempotency_key: Once,
+    /// `content-type`
+    pub content_type: Once,
+    /// `content-length`
+    pub content_length: Once,
+    /// `emporix-tenant`
+    pub tenant: Once,
+    /// `x-total-count`
+    pub total_count: Once,
+    /// `accept`, all values joined by a comma (RFC 9110, section 5.3).
+    pub accept: Vec<u8>,
+}
+
+/// A header that makes sense only once.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub enum Once {
+    /// It was not sent.
+    #[default]
+    Absent,
+    /// It was sent once, with this value.
+    Sent(Vec<u8>),
+    /// It was sent several times.
+    Repeated,
+}
+
+impl Once {
+    fn note(&mut self, value: &[u8]) {
+        *self = match self {
+            Self::Absent => Self::Sent(value.to_vec()),
+            _ => Self::Repeated,
+        };
+    }
+
+    /// The value when it was sent exactly once.
+    #[must_use]
+    pub fn value(&self) -> Option<&[u8]> {
+        match self {
+            Self::Sent(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// Whether it was sent several times.
+    #[must_use]
+    pub const fn is_repeated(&self) -> bool {
+        matches!(self, Self::Repeated)
+    }
+}
+
+impl Head {
+    /// Reads a header block. Names are compared without regard to case.
+    pub fn read<'a>(headers: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> Self {
+        let mut head = Self::default();
+        for (name, value) in headers {
+            let once = match name {
+                b":method" => {
+                    head.method = value.to_vec();
+                    continue;
+                }
+                b":path" => {
+                    head.path = value.to_vec();
+                    continue;
+                }
+                name if name.eq_ignore_ascii_case(b"accept") => {
+                    if !head.accept.is_empty() {
+                        head.accept.push(b',');
+                    }
+                    head.accept.extend_from_slice(value);
+                    continue;
+                }
+                name if name.eq_ignore_ascii_case(b"authorization") => &mut head.authorization,
+                name if name.eq_ignore_ascii_case(b"idempotency-key") => &mut head.idempotency_key,
+                name if name.eq_ignore_ascii_case(b"content-type") => &mut head.content_type,
+                name if name.eq_ignore_ascii_case(b"content-length") => &mut head.content_length,
+                name if name.eq_ignore_ascii_case(b"emporix-tenant") => &mut head.tenant,
+                name if name.eq_ignore_ascii_case(b"x-total-count") => &mut head.total_count,
+                _ => continue,
+            };
+            once.note(value);
+        }
+        head
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_bytes_and_notices_what_came_twice() {
+        let head = Head::read([
+            (&b":method"[..], &b"GET"[..]),
+            (b":path", b"/x?y"),
+            (b"authorization", b"Bearer \xff"),
+            (b"Idempotency-Key", b"a"),
+            (b"idempotency-key", b"a"),
+            (b"accept", b"text/html"),
+            (b"accept", b"*/*"),
+            (b"x-other", b"\xff"),
+        ]);
+        assert_eq!(head.method, b"GET");
+        assert_eq!(head.path, b"/x?y");
+        assert_eq!(head.authorization.value(), Some(&b"Bearer \xff"[..]));
+        assert!(head.idempotency_key.is_repeated());
+        assert_eq!(head.idempotency_key.value(), None);
+        assert!(head.content_type == Once::Absent);
+        assert_eq!(head.accept, b"text/html,*/*");
+    }
+}

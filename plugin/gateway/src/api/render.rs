@@ -1,0 +1,118 @@
+//! Successful bodies: balances, summaries and lists of them, byte for byte as the API documents them.
+
+use ledger::{Account, AddedView, Balance, RedeemedView, Summary, Timestamp};
+use serde::Serialize;
+
+use crate::accounts::keys::CustomerId;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SummaryBody<'a> {
+    customer_id: &'a str,
+    active_points: u64,
+    summary: ListsBody<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ListsBody<'a> {
+    added_points_list: Vec<AddedBody<'a>>,
+    redeemed_points_list: Vec<RedeemedBody<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AddedBody<'a> {
+    id: &'a str,
+    #[serde(rename = "reference-id")]
+    reference_id: Option<&'a str>,
+    description: &'a str,
+    points: u64,
+    created_at: String,
+    valid_until: Option<String>,
+    all_points_after_creation: u64,
+    used_points: u64,
+    used_with: Vec<&'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RedeemedBody<'a> {
+    id: &'a str,
+    description: &'a str,
+    points: u64,
+    created_at: String,
+    all_points_after_creation: u64,
+}
+
+/// A balance: a bare JSON integer.
+#[must_use]
+pub fn balance(balance: Balance) -> Vec<u8> {
+    balance.get().to_string().into_bytes()
+}
+
+/// One customer's summary at `now`.
+#[must_use]
+pub fn summary(customer: &CustomerId, account: &Account, now: Timestamp) -> Vec<u8> {
+    let Summary {
+        active,
+        added,
+        redeemed,
+    } = account.summary(now);
+    let body = SummaryBody {
+        customer_id: customer.as_str(),
+        active_points: active.get(),
+        summary: ListsBody {
+            added_points_list: added.iter().map(added_body).collect(),
+            redeemed_points_list: redeemed.iter().map(redeemed_body).collect(),
+        },
+    };
+    // Serialising strings and numbers cannot fail.
+    serde_json::to_vec(&body).unwrap_or_default()
+}
+
+/// An array of summaries; nothing when it would be longer than `max_bytes`.
+pub fn summaries<'a>(
+    accounts: impl IntoIterator<Item = (&'a CustomerId, &'a Account)>,
+    now: Timestamp,
+    max_bytes: usize,
+) -> Option<Vec<u8>> {
+    let mut body = vec![b'['];
+    for (customer, account) in accounts {
+        if body.len() > 1 {
+            body.push(b',');
+        }
+        body.extend_from_slice(&summary(customer, account, now));
+        if body.len() >= max_bytes {
+            return None;
+        }
+    }
+    body.push(b']');
+    Some(body)
+}
+
+fn added_body<'a>(lot: &AddedView<'a>) -> AddedBody<'a> {
+    AddedBody {
+        id: lot.id.as_str(),
+        reference_id: lot.reference_id.map(ledger::ReferenceId::as_str),
+        description: lot.description.map_or("", ledger::Description::as_str),
+        points: lot.points.get(),
+        created_at: lot.created_at.to_rfc3339(),
+        valid_until: lot.valid_until.map(Timestamp::to_rfc3339),
+        all_points_after_creation: lot.balance_after.get(),
+        used_points: lot.used_points,
+        used_with: lot.used_with.iter().map(|id| id.as_str()).collect(),
+    }
+}
+
+fn redeemed_body<'a>(redemption: &RedeemedView<'a>) -> RedeemedBody<'a> {
+    RedeemedBody {
+        id: redemption.id.as_str(),
+        description: redemption
+            .description
+            .map_or("", ledger::Description::as_str),
+        points: redemption.points.get(),
+        created_at: redemption.created_at.to_rfc3339(),
+        all_points_after_creation: redemption.balance_after.get(),
+    }
+}

@@ -1,0 +1,234 @@
+//! The gateway's configuration: one JSON document, checked as a whole before anything runs.
+//!
+//! Unknown fields, wrong types and values out of bounds are errors that name the field's path; nothing is guessed or
+//! clamped. The reference, with every default, is `docs/configuration.md`.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::access::{Access, IssuerConfig, TenantConfig};
+use crate::accounts::list::Limits;
+use crate::config_error::ConfigError;
+
+/// The longest body that may be configured, in bytes.
+pub const MAX_BODY_BYTES: usize = 1024 * 1024;
+
+/// The longest validity of a site, in months: a hundred years.
+pub const MAX_VALIDITY_MONTHS: u32 = 1200;
+
+/// Sites that may be configured.
+pub const MAX_SITES: usize = 1000;
+
+/// The longest name of a site or realm, in bytes.
+const MAX_NAME_BYTES: usize = 128;
+
+/// Bounds of every time budget, in milliseconds.
+const BUDGET_MS: std::ops::RangeInclusive<u32> = 10..=60_000;
+
+/// The site of a request that names none.
+pub const DEFAULT_SITE: &str = "main";
+
+/// The whole configuration.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The realm of a challenge (RFC 6750, section 3).
+    #[serde(default = "default_realm")]
+    pub realm: String,
+    /// Who issues tokens.
+    pub issuers: Vec<IssuerConfig>,
+    /// How a token names its tenant.
+    #[serde(default)]
+    pub tenant: TenantConfig,
+    /// The sites by code.
+    #[serde(default = "default_sites")]
+    pub sites: BTreeMap<String, Site>,
+    /// The engine behind the gateway.
+    pub engine: EngineConfig,
+    /// The longest request body, in bytes.
+    #[serde(default = "default_max_body_bytes")]
+    pub max_body_bytes: usize,
+    /// Whether a request may set `createdAt`.
+    #[serde(default)]
+    pub allow_backdating: bool,
+    /// What one summaryBatch answer may hold.
+    #[serde(default)]
+    pub summary_batch: SummaryBatchConfig,
+}
+
+/// One site.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Site {
+    /// For how many months points are valid when a request does not say; none: for ever.
+    pub validity_in_months: Option<u32>,
+}
+
+/// The engine behind the gateway.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EngineConfig {
+    /// The names of the clusters that speak etcd's API. One, for now.
+    pub clusters: Vec<String>,
+    /// After how long one call is given up, in milliseconds.
+    #[serde(default = "default_call_timeout_ms")]
+    pub call_timeout_ms: u32,
+    /// How long a write may take with all its repetitions, in milliseconds.
+    #[serde(default = "default_budget_ms")]
+    pub write_budget_ms: u32,
+    /// How long a read may take with all its repetitions, in milliseconds.
+    #[serde(default = "default_budget_ms")]
+    pub read_budget_ms: u32,
+}
+
+/// What one summaryBatch answer may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SummaryBatchConfig {
+    /// Accounts of an unpaged answer.
+    pub max_accounts: usize,
+    /// Bytes of any answer.
+    pub max_bytes: usize,
+}
+
+impl Default for SummaryBatchConfig {
+    fn default() -> Self {
+        Self {
+            max_accounts: 10_000,
+            max_bytes: 32 * 1024 * 1024,
+        }
+    }
+}
+
+impl SummaryBatchConfig {
+    /// The same bounds, for a listing.
+    #[must_use]
+    pub const fn limits(&self) -> Limits {
+        Limits {
+            max_accounts: self.max_accounts,
+            max_bytes: self.max_bytes,
+        }
+    }
+}
+
+impl EngineConfig {
+    /// The cluster that holds every account.
+    #[must_use]
+    pub fn cluster(&self) -> &str {
+        self.clusters.first().map_or("", String::as_str)
+    }
+}
+
+impl Config {
+    /// Reads and checks a configuration, keys included.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with the path of the first bad field.
+    pub fn parse(json: &[u8]) -> Result<Self, ConfigError> {
+        let mut deserializer = serde_json::Deserializer::from_slice(json);
+        let config: Self =
+            serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+                let path = match error.path().to_string() {
+                    root if root == "." => String::new(),
+                    path => path,
+                };
+                ConfigError::new(path, error.into_inner().to_string())
+            })?;
+        deserializer
+            .end()
+            .map_err(|error| ConfigError::new("", error.to_string()))?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        check_name("realm", &self.realm)?;
+        if self.realm.contains(['"', '\\']) {
+            return Err(ConfigError::new("realm", "must not hold `\"` or `\\`"));
+        }
+        Access::new(&self.issuers, &self.tenant)?;
+        if self.sites.is_empty() || self.sites.len() > MAX_SITES {
+            let problem = format!("1 to {MAX_SITES} sites must be configured");
+            return Err(ConfigError::new("sites", problem));
+        }
+        for (code, site) in &self.sites {
+            check_name(&format!("sites.{code}"), code)?;
+            if let Some(months) = site.validity_in_months {
+                let path = format!("sites.{code}.validity_in_months");
+                check_range(path, months, 1..=MAX_VALIDITY_MONTHS)?;
+            }
+        }
+        self.engine
+            .check()
+            .map_err(|error| error.within("engine"))?;
+        check_range("max_body_bytes", self.max_body_bytes, 1..=MAX_BODY_BYTES)?;
+        let batch = &self.summary_batch;
+        check_range(
+            "summary_batch.max_accounts",
+            batch.max_accounts,
+            1..=1_000_000,
+        )?;
+        check_range(
+            "summary_batch.max_bytes",
+            batch.max_bytes,
+            1024..=256 * 1024 * 1024,
+        )
+    }
+}
+
+impl EngineConfig {
+    fn check(&self) -> Result<(), ConfigError> {
+        if self.clusters.len() != 1 {
+            return Err(ConfigError::new(
+                "clusters",
+                "exactly one cluster must be named",
+            ));
+        }
+        check_name("clusters[0]", self.cluster())?;
+        check_range("call_timeout_ms", self.call_timeout_ms, BUDGET_MS)?;
+        check_range("write_budget_ms", self.write_budget_ms, BUDGET_MS)?;
+        check_range("read_budget_ms", self.read_budget_ms, BUDGET_MS)
+    }
+}
+
+fn check_name(path: &str, name: &str) -> Result<(), ConfigError> {
+    let fits = (1..=MAX_NAME_BYTES).contains(&name.len());
+    if fits && name.chars().all(|it| it == ' ' || it.is_ascii_graphic()) {
+        return Ok(());
+    }
+    let problem = format!("must be 1 to {MAX_NAME_BYTES} printable ASCII characters");
+    Err(ConfigError::new(path, problem))
+}
+
+fn check_range<T: PartialOrd + std::fmt::Display>(
+    path: impl Into<String>,
+    value: T,
+    range: std::ops::RangeInclusive<T>,
+) -> Result<(), ConfigError> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    let problem = format!("{value} is not in {} to {}", range.start(), range.end());
+    Err(ConfigError::new(path, problem))
+}
+
+fn default_realm() -> String {
+    "reward-points".to_owned()
+}
+
+fn default_sites() -> BTreeMap<String, Site> {
+    BTreeMap::from([(DEFAULT_SITE.to_owned(), Site::default())])
+}
+
+const fn default_max_body_bytes() -> usize {
+    64 * 1024
+}
+
+const fn default_call_timeout_ms() -> u32 {
+    1000
+}
+
+const fn default_budget_ms() -> u32 {
+    2000
+}

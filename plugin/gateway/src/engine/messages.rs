@@ -1,0 +1,217 @@
+//! The requests that the gateway writes and the answers that it reads.
+//!
+//! The only write is a one-key compare-and-put whose failure branch hands back the document that stood in the way.
+
+use bytes::Bytes;
+use etcd_wire::{
+    Compare, KeyValue, PutRequest, RangeRequest, RangeResponse, RequestOp, TxnRequest, TxnResponse,
+    compare, request_op, response_op,
+};
+use prost::Message;
+
+/// One key's newest value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    /// The key.
+    pub key: Bytes,
+    /// The value.
+    pub value: Bytes,
+    /// The revision of its last change: what a commit compares with.
+    pub revision: i64,
+}
+
+impl From<KeyValue> for Document {
+    fn from(kv: KeyValue) -> Self {
+        Self {
+            key: kv.key,
+            value: kv.value,
+            revision: kv.mod_revision,
+        }
+    }
+}
+
+/// One page of a range.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RangePage {
+    /// The documents, by key ascending.
+    pub documents: Vec<Document>,
+    /// Whether the range goes on behind the last one.
+    pub more: bool,
+    /// The store's revision: what the rest of a listing is pinned to.
+    pub revision: i64,
+}
+
+/// What a commit came to, as far as the engine answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CommitAnswer {
+    /// The put was made, at this revision.
+    Applied {
+        /// The document's new revision.
+        revision: i64,
+    },
+    /// The compare failed; this is what stands under the key now, if anything does.
+    Conflict(Option<Document>),
+}
+
+/// An answer with status 0 that does not fit its request. It counts as an unknown outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MalformedAnswer;
+
+/// A linearizable read of one key.
+#[must_use]
+pub fn read_one(key: &[u8]) -> Bytes {
+    range_of_one(key).encode_to_vec().into()
+}
+
+/// Reads the answer to [`read_one`].
+///
+/// # Errors
+/// [`MalformedAnswer`]
+pub fn read_document(message: Bytes) -> Result<Option<Document>, MalformedAnswer> {
+    let answer = RangeResponse::decode(message).map_err(|_| MalformedAnswer)?;
+    Ok(answer.kvs.into_iter().next().map(Document::from))
+}
+
+/// A page of the range from `start` to `end` (not included): at most `limit` documents, as the store was at `revision`
+/// (0: now, linearizable).
+#[must_use]
+pub fn read_range(start: &[u8], end: &[u8], limit: i64, revision: i64) -> Bytes {
+    RangeRequest {
+        key: Bytes::copy_from_slice(start),
+        range_end: Bytes::copy_from_slice(end),
+        limit,
+        revision,
+        ..RangeRequest::default()
+    }
+    .encode_to_vec()
+    .into()
+}
+
+/// Reads the answer to [`read_range`].
+///
+/// # Errors
+/// [`MalformedAnswer`]
+pub fn read_page(message: Bytes) -> Result<RangePage, MalformedAnswer> {
+    let answer = RangeResponse::decode(message).map_err(|_| MalformedAnswer)?;
+    let revision = answer.header.ok_or(MalformedAnswer)?.revision;
+    Ok(RangePage {
+        documents: answer.kvs.into_iter().map(Document::from).collect(),
+        more: answer.more,
+        revision,
+    })
+}
+
+/// Puts `value` under `key` if the key's revision is `base` (0: if there is no such key), else reads what is there.
+#[must_use]
+pub fn compare_and_put(key: &[u8], base: i64, value: Bytes) -> Bytes {
+    let key_bytes = Bytes::copy_from_slice(key);
+    TxnRequest {
+        compare: vec![Compare {
+            result: compare::CompareResult::Equal.into(),
+            target: compare::CompareTarget::Mod.into(),
+            key: key_bytes.clone(),
+            target_union: Some(compare::TargetUnion::ModRevision(base)),
+            ..Compare::default()
+        }],
+        success: vec![RequestOp {
+            request: Some(request_op::Request::RequestPut(PutRequest {
+                key: key_bytes,
+                value,
+                ..PutRequest::default()
+            })),
+        }],
+        failure: vec![RequestOp {
+            request: Some(request_op::Request::RequestRange(range_of_one(key))),
+        }],
+    }
+    .encode_to_vec()
+    .into()
+}
+
+/// Reads the answer to [`compare_and_put`].
+///
+/// # Errors
+/// [`MalformedAnswer`]
+pub fn read_commit(message: Bytes) -> Result<CommitAnswer, MalformedAnswer> {
+    let answer = TxnResponse::decode(message).map_err(|_| MalformedAnswer)?;
+    let header = answer.header.ok_or(MalformedAnswer)?;
+    let response = answer
+        .responses
+        .into_iter()
+        .next()
+        .and_then(|op| op.response);
+    match (answer.succeeded, response) {
+        (true, Some(response_op::Response::ResponsePut(_))) => Ok(CommitAnswer::Applied {
+            revision: header.revision,
+        }),
+        (false, Some(response_op::Response::ResponseRange(range))) => Ok(CommitAnswer::Conflict(
+            range.kvs.into_iter().next().map(Document::from),
+        )),
+        _ => Err(MalformedAnswer),
+    }
+}
+
+fn range_of_one(key: &[u8]) -> RangeRequest {
+    RangeRequest {
+        key: Bytes::copy_from_slice(key),
+        ..RangeRequest::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use etcd_wire::{PutResponse, ResponseHeader, ResponseOp};
+
+    fn answer(succeeded: bool, response: Option<response_op::Response>) -> Bytes {
+        TxnResponse {
+            header: Some(ResponseHeader {
+                revision: 9,
+                ..ResponseHeader::default()
+            }),
+            succeeded,
+            responses: vec![ResponseOp { response }],
+        }
+        .encode_to_vec()
+        .into()
+    }
+
+    #[test]
+    fn a_commit_is_applied_or_hands_back_what_stood_in_the_way() {
+        let put = response_op::Response::ResponsePut(PutResponse::default());
+        assert_eq!(
+            read_commit(answer(true, Some(put.clone()))),
+            Ok(CommitAnswer::Applied { revision: 9 })
+        );
+        let range = |kvs| {
+            response_op::Response::ResponseRange(RangeResponse {
+                kvs,
+                ..RangeResponse::default()
+            })
+        };
+        assert_eq!(
+            read_commit(answer(false, Some(range(vec![])))),
+            Ok(CommitAnswer::Conflict(None))
+        );
+        let kv = KeyValue {
+            key: Bytes::from_static(b"k"),
+            value: Bytes::from_static(b"v"),
+            mod_revision: 7,
+            ..KeyValue::default()
+        };
+        assert_eq!(
+            read_commit(answer(false, Some(range(vec![kv.clone()])))),
+            Ok(CommitAnswer::Conflict(Some(kv.into())))
+        );
+        // Anything else is no outcome at all.
+        for message in [
+            answer(true, Some(range(vec![]))),
+            answer(false, Some(put)),
+            answer(true, None),
+            Bytes::new(),
+            Bytes::from_static(b"\xff"),
+        ] {
+            assert_eq!(read_commit(message), Err(MalformedAnswer));
+        }
+    }
+}

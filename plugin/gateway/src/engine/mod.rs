@@ -1,0 +1,12 @@
+//! The engine's side of the conversation: which calls exist, how they are written, what an answer says.
+//!
+//! Messages only. When a call is made, for whom and how often is decided in `accounts` and `worker`.
+
+mod call;
+mod messages;
+
+pub use call::{Answer, Call, CallId, Method};
+pub use messages::{
+    CommitAnswer, Document, MalformedAnswer, RangePage, compare_and_put, read_commit,
+    read_document, read_one, read_page, read_range,
+};

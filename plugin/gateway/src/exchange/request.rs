@@ -1,0 +1,304 @@
+//! A request that may be done: what it asks of the accounts, and what their outcome means to its client.
+
+use ledger::{Operation, Refusal, Timestamp};
+
+use super::{Outcome, Written};
+use crate::access::Permit;
+use crate::accounts::job::Job;
+use crate::accounts::keys::{AccountKey, CustomerId};
+use crate::accounts::list::{List, Listing, Part};
+use crate::accounts::marks::{Kind, RequestDigest};
+use crate::accounts::read::Read;
+use crate::accounts::write::Write;
+use crate::api::bad_input::BadInput;
+use crate::api::body::{self, Entry, Rules};
+use crate::api::failure::Failure;
+use crate::api::head::Head;
+use crate::api::input::{self, Query};
+use crate::api::render;
+use crate::api::reply::Reply;
+use crate::api::route::{self, Route, Target};
+use crate::config::{Config, Site};
+use crate::host::{Host, NoRandomness};
+
+/// A permitted request whose path, query and headers are in order.
+#[derive(Debug)]
+pub(super) struct Accepted {
+    permit: Permit,
+    wish: Wish,
+    idempotency_key: Option<Vec<u8>>,
+}
+
+#[derive(Debug)]
+enum Wish {
+    List {
+        part: Part,
+        with_total: bool,
+    },
+    Customer {
+        operation: route::Operation,
+        customer: CustomerId,
+        site: (String, Site),
+    },
+}
+
+/// What was asked of the accounts, as far as the reply needs it.
+#[derive(Debug)]
+pub(super) enum Asked {
+    Balance(CustomerId),
+    Summary(CustomerId),
+    List {
+        paged: bool,
+        with_total: bool,
+    },
+    Write {
+        operation: route::Operation,
+        customer: CustomerId,
+        keyed: bool,
+        /// What was to be redeemed.
+        wanted: u64,
+    },
+}
+
+impl Accepted {
+    pub(super) fn new(
+        permit: Permit,
+        route: &Route<'_>,
+        target: &Target<'_>,
+        head: &Head,
+        config: &Config,
+    ) -> Result<Self, Failure> {
+        let operation = route.operation;
+        let key = if operation.is_post() {
+            input::idempotency_key(&head.idempotency_key)?
+        } else {
+            None
+        };
+        let wish = if operation == route::Operation::SummaryBatch {
+            Wish::List {
+                part: Query::parse(target.query)?.part()?,
+                with_total: head
+                    .total_count
+                    .value()
+                    .is_some_and(|value| value.eq_ignore_ascii_case(b"true")),
+            }
+        } else {
+            let customer = input::customer_id(route.customer_segment)?;
+            let query = Query::parse(target.query)?;
+            let (code, site) = query.site(&config.sites)?;
+            Wish::Customer {
+                operation,
+                customer,
+                site: (code.to_owned(), site),
+            }
+        };
+        Ok(Self {
+            permit,
+            wish,
+            idempotency_key: key.map(<[u8]>::to_vec),
+        })
+    }
+
+    /// Reads the body, if the operation has one, and says what to ask of the accounts.
+    pub(super) fn ask(
+        self,
+        body: &[u8],
+        config: &Config,
+        host: &impl Host,
+    ) -> Result<(Asked, Job), Failure> {
+        let tenant = self.permit.tenant();
+        let (operation, customer, site) = match self.wish {
+            Wish::List { part, with_total } => {
+                let asked = Asked::List {
+                    paged: part != Part::Whole,
+                    with_total,
+                };
+                let list = List::new(tenant.clone(), part, config.summary_batch.limits());
+                return Ok((asked, Job::List(list)));
+            }
+            Wish::Customer {
+                operation,
+                customer,
+                site,
+            } => (operation, customer, site),
+        };
+        let key = AccountKey::new(tenant, &customer);
+        let asked = match operation {
+            route::Operation::Balance => Asked::Balance(customer),
+            route::Operation::Summary => Asked::Summary(customer),
+            _ => {
+                let request = Change {
+                    operation,
+                    customer: &customer,
+                    site: &site,
+                    idempotency_key: self.idempotency_key.as_deref(),
+                    allow_backdating: config.allow_backdating,
+                };
+                let change = request.read(body, host)?;
+                let asked = Asked::Write {
+                    operation,
+                    keyed: self.idempotency_key.is_some(),
+                    wanted: match &change {
+                        Operation::Redeem { redemption, .. } => redemption.points.get(),
+                        _ => 0,
+                    },
+                    customer,
+                };
+                return Ok((asked, Job::Write(Write::new(key, change))));
+            }
+        };
+        Ok((asked, Job::Read(Read::new(key))))
+    }
+}
+
+/// A request to change an account.
+struct Change<'a> {
+    operation: route::Operation,
+    customer: &'a CustomerId,
+    site: &'a (String, Site),
+    idempotency_key: Option<&'a [u8]>,
+    allow_backdating: bool,
+}
+
+impl Change<'_> {
+    fn read(&self, body: &[u8], host: &impl Host) -> Result<Operation, Failure> {
+        let key = self.idempotency_key;
+        let (code, site) = self.site;
+        let rules = Rules {
+            site: *site,
+            allow_backdating: self.allow_backdating,
+        };
+        Ok(match self.operation {
+            route::Operation::AddPoints => {
+                let Entry { id, content: lot } = body::add_points(body, rules)?;
+                let digest = RequestDigest::new(Kind::Add).lot(code, Some(&lot));
+                let mark = digest.mark(Kind::Add, id, key, host)?;
+                Operation::Add { mark, lot }
+            }
+            route::Operation::RedeemPoints => {
+                let Entry { id, content } = body::redeem_points(body, rules)?;
+                let digest = RequestDigest::new(Kind::Redeem).redemption(&content);
+                let mark = digest.mark(Kind::Redeem, id, key, host)?;
+                let redemption = content;
+                Operation::Redeem { mark, redemption }
+            }
+            route::Operation::Create => {
+                let (id, start) = match body::create(body, self.customer, rules)? {
+                    Some(entry) => (entry.id, Some(entry.content)),
+                    None => (None, None),
+                };
+                let digest = RequestDigest::new(Kind::Create).lot(code, start.as_ref());
+                let mark = digest.mark(Kind::Create, id, key, host)?;
+                Operation::Create { mark, start }
+            }
+            _ => {
+                let mark = RequestDigest::new(Kind::Delete).mark(Kind::Delete, None, None, host)?;
+                Operation::Delete { mark }
+            }
+        })
+    }
+}
+
+impl Asked {
+    /// What the client is told.
+    pub(super) fn reply(
+        self,
+        outcome: Outcome,
+        config: &Config,
+        now: Timestamp,
+    ) -> Result<Reply, Failure> {
+        match (outcome, self) {
+            (Outcome::Read(Some(account)), Self::Balance(_)) => {
+                let balance = account.balance(now);
+                Ok(Reply::json(200, render::balance(balance)))
+            }
+            (Outcome::Read(Some(account)), Self::Summary(customer)) => {
+                let body = render::summary(&customer, &account, now);
+                Ok(Reply::json(200, body))
+            }
+            (Outcome::Read(None), Self::Balance(customer) | Self::Summary(customer)) => {
+                Err(Failure::UnknownCustomer(customer))
+            }
+            (Outcome::Listed(listing), Self::List { paged, with_total }) => {
+                list_reply(&listing, paged, with_total, config, now)
+            }
+            (Outcome::ListTooLong, _) => Err(BadInput::ListTooLong.into()),
+            (
+                Outcome::Written(written),
+                Self::Write {
+                    operation, keyed, ..
+                },
+            ) => {
+                let reply = Reply::empty(operation.success_status());
+                Ok(if keyed && written == Written::Before {
+                    reply.with("idempotency-replayed", "true")
+                } else {
+                    reply
+                })
+            }
+            (
+                Outcome::Refused(refusal),
+                Self::Write {
+                    customer, wanted, ..
+                },
+            ) => Err(refused(refusal, customer, wanted)),
+            (Outcome::Unavailable, _) => Err(Failure::Unavailable),
+            // A corrupt document; or an outcome of another kind than what was asked, which no job gives.
+            _ => Err(Failure::Internal),
+        }
+    }
+}
+
+fn list_reply(
+    listing: &Listing,
+    paged: bool,
+    with_total: bool,
+    config: &Config,
+    now: Timestamp,
+) -> Result<Reply, Failure> {
+    let accounts = listing
+        .accounts
+        .iter()
+        .map(|(customer, account)| (customer, account));
+    let body = render::summaries(accounts, now, config.summary_batch.max_bytes)
+        .ok_or(BadInput::ListTooLong)?;
+    let mut reply = Reply::json(200, body);
+    if with_total {
+        reply = reply.with("x-total-count", listing.total.to_string());
+    }
+    if paged
+        && listing.more
+        && let Some((last, _)) = listing.accounts.last()
+    {
+        reply = reply.with("x-next-cursor", input::cursor(last));
+    }
+    Ok(reply)
+}
+
+fn refused(refusal: Refusal, customer: CustomerId, wanted: u64) -> Failure {
+    match refusal {
+        Refusal::KeyReused => Failure::KeyReused,
+        Refusal::IdReused | Refusal::AlreadyExists => Failure::Conflict(customer),
+        Refusal::NotFound => Failure::UnknownCustomer(customer),
+        Refusal::Insufficient { active } => BadInput::Insufficient {
+            wanted,
+            active: active.get(),
+        }
+        .into(),
+        Refusal::BalanceLimit => BadInput::BalanceLimit.into(),
+        Refusal::CreatedInFuture => BadInput::CreatedInFuture.into(),
+        Refusal::AccountFull => BadInput::AccountFull.into(),
+    }
+}
+
+impl From<BadInput> for Failure {
+    fn from(error: BadInput) -> Self {
+        Self::BadInput(error)
+    }
+}
+
+impl From<NoRandomness> for Failure {
+    fn from(NoRandomness: NoRandomness) -> Self {
+        Self::Unavailable
+    }
+}

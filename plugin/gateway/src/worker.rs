@@ -1,0 +1,342 @@
+//! One worker VM: what it asks of the engine, for whom, how often, and when it gives up.
+//!
+//! Exchanges hand in jobs; the worker turns them into calls for the shell to make and, when a job is over, into exchanges
+//! to wake. It decides order, repetition and time. What an answer means is the job's; what a client is told, the
+//! exchange's.
+//!
+//! How to drive it: after every [`crate::exchange::Exchange::advance`], [`Worker::answered`] and [`Worker::tick`], carry
+//! out all of [`Worker::take_calls`] and wake all of [`Worker::take_woken`]. Call [`Worker::tick`] every
+//! [`TICK_MS`].
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::access::Access;
+use crate::accounts::job::{Job, Outcome, Progress};
+use crate::accounts::keys::AccountKey;
+use crate::config::Config;
+use crate::config_error::ConfigError;
+use crate::engine::{Answer, Call, CallId};
+use crate::host::{Counter, Host};
+
+/// How often a shell calls [`Worker::tick`], in milliseconds: the resolution of pauses and deadlines.
+pub const TICK_MS: u32 = 50;
+
+/// Jobs that one worker carries at a time; one more is refused at once. About 2 KiB each.
+pub const MAX_JOBS: usize = 8192;
+
+/// The pause before a call of unknown outcome is repeated, in milliseconds; it doubles from try to try.
+const FIRST_PAUSE_MS: i64 = 25;
+
+/// The longest such pause, in milliseconds.
+const MAX_PAUSE_MS: i64 = 400;
+
+/// Names the exchange that waits; the shell's own number for the stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ExchangeId(pub u32);
+
+/// The worker carries as many jobs as it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Overloaded;
+
+/// An exchange to go on with, and what it waited for.
+#[derive(Debug)]
+pub struct Woken {
+    /// The exchange.
+    pub exchange: ExchangeId,
+    /// What its job came to.
+    pub outcome: Outcome,
+}
+
+/// The state of one worker VM. Nothing in it outlives the VM, and nothing has to.
+pub struct Worker {
+    config: Config,
+    access: Access,
+    /// Running jobs by ticket. Tickets rise, so this is the order of arrival.
+    jobs: BTreeMap<u64, Running>,
+    /// Which job waits for a call.
+    calls_in_flight: BTreeMap<CallId, u64>,
+    /// Writes of the same account, one running, the others waiting in the order of their arrival.
+    writes: BTreeMap<AccountKey, VecDeque<u64>>,
+    last_number: u64,
+    calls: Vec<Call>,
+    woken: Vec<Woken>,
+}
+
+struct Running {
+    exchange: ExchangeId,
+    job: Job,
+    /// Milliseconds since the epoch.
+    deadline: i64,
+    pause_ms: i64,
+    wait: Wait,
+}
+
+/// What wakes a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wait {
+    /// The answer to this call, or the deadline.
+    Answer(CallId),
+    /// The next tick at or after this moment, in milliseconds since the epoch.
+    Pause(i64),
+    /// The end of an earlier write of the same account, or the deadline.
+    Turn,
+}
+
+impl Worker {
+    /// A worker for this configuration.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when the configuration's keys cannot be used.
+    pub fn new(config: Config) -> Result<Self, ConfigError> {
+        let access = Access::new(&config.issuers, &config.tenant)?;
+        Ok(Self {
+            config,
+            access,
+            jobs: BTreeMap::new(),
+            calls_in_flight: BTreeMap::new(),
+            writes: BTreeMap::new(),
+            last_number: 0,
+            calls: Vec::new(),
+            woken: Vec::new(),
+        })
+    }
+
+    /// The configuration.
+    #[must_use]
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Who may.
+    #[must_use]
+    pub const fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// Takes the calls to make.
+    #[must_use]
+    pub fn take_calls(&mut self) -> Vec<Call> {
+        std::mem::take(&mut self.calls)
+    }
+
+    /// Whether there are calls to make.
+    #[must_use]
+    pub fn has_calls(&self) -> bool {
+        !self.calls.is_empty()
+    }
+
+    /// Takes the exchanges to wake.
+    #[must_use]
+    pub fn take_woken(&mut self) -> Vec<Woken> {
+        std::mem::take(&mut self.woken)
+    }
+
+    /// Whether nothing is under way: a VM may go now without leaving anybody waiting.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.jobs.is_empty()
+    }
+
+    /// Begins a job for an exchange, which is woken when it is over.
+    ///
+    /// # Errors
+    /// [`Overloaded`] when [`MAX_JOBS`] are running; nothing was begun.
+    pub fn submit(
+        &mut self,
+        exchange: ExchangeId,
+        job: Job,
+        host: &impl Host,
+    ) -> Result<(), Overloaded> {
+        if self.jobs.len() >= MAX_JOBS {
+            return Err(Overloaded);
+        }
+        let ticket = self.number();
+        let mut runs_now = true;
+        if let Job::Write(write) = &job {
+            let queue = self.writes.entry(write.key().clone()).or_default();
+            queue.push_back(ticket);
+            runs_now = queue.len() == 1;
+        }
+        let deadline = now_ms(host).saturating_add(self.budget_ms(&job));
+        self.jobs.insert(
+            ticket,
+            Running {
+                exchange,
+                job,
+                deadline,
+                pause_ms: FIRST_PAUSE_MS,
+                wait: Wait::Turn,
+            },
+        );
+        if runs_now {
+            self.begin(ticket, host);
+        }
+        Ok(())
+    }
+
+    /// Takes the answer to a call. A late, unknown or repeated answer changes nothing.
+    pub fn answered(&mut self, call: CallId, answer: Answer, host: &impl Host) {
+        let Some(ticket) = self.calls_in_flight.remove(&call) else {
+            host.count(Counter::LateAnswers);
+            return;
+        };
+        let Some(running) = self.jobs.get_mut(&ticket) else {
+            host.count(Counter::LateAnswers);
+            return;
+        };
+        let (progress, grpc_status) = match answer {
+            Answer::Message(message) => (running.job.answered(message, host), 0),
+            Answer::Unknown { grpc_status } => (Progress::Senseless, grpc_status),
+        };
+        match progress {
+            Progress::Call => {
+                running.pause_ms = FIRST_PAUSE_MS;
+                if let Job::List(_) = running.job {
+                    // A long list may take many calls; its time is counted from one answer to the next.
+                    let budget_ms = i64::from(self.config.engine.read_budget_ms);
+                    running.deadline = now_ms(host).saturating_add(budget_ms);
+                }
+                self.call(ticket, host);
+            }
+            Progress::Senseless => {
+                running.job.failed(grpc_status);
+                host.count(Counter::EngineFailures);
+                let until = now_ms(host).saturating_add(running.pause_ms);
+                running.wait = Wait::Pause(until);
+                running.pause_ms = running.pause_ms.saturating_mul(2).min(MAX_PAUSE_MS);
+            }
+            Progress::Done(outcome) => self.finish(ticket, outcome, host),
+        }
+    }
+
+    /// Repeats what has paused long enough and gives up what has run out of time.
+    pub fn tick(&mut self, host: &impl Host) {
+        let now = now_ms(host);
+        let mut due = Vec::new();
+        let mut expired = Vec::new();
+        for (&ticket, running) in &self.jobs {
+            if now >= running.deadline {
+                expired.push(ticket);
+            } else if matches!(running.wait, Wait::Pause(until) if now >= until) {
+                due.push(ticket);
+            }
+        }
+        for ticket in expired {
+            self.finish(ticket, Outcome::Unavailable, host);
+        }
+        for ticket in due {
+            if let Some(running) = self.jobs.get(&ticket)
+                && matches!(running.wait, Wait::Pause(_))
+            {
+                if matches!(running.job, Job::Write(_)) {
+                    host.count(Counter::CommitResends);
+                }
+                self.call(ticket, host);
+            }
+        }
+    }
+
+    /// Takes note that an exchange's client has left. Reads end; a write goes on, it may have been applied already.
+    pub fn gone(&mut self, exchange: ExchangeId) {
+        let abandoned: Vec<u64> = self
+            .jobs
+            .iter()
+            .filter(|(_, running)| {
+                running.exchange == exchange && !matches!(running.job, Job::Write(_))
+            })
+            .map(|(&ticket, _)| ticket)
+            .collect();
+        for ticket in abandoned {
+            if let Some(running) = self.jobs.remove(&ticket) {
+                self.forget_call(running.wait);
+            }
+        }
+    }
+
+    /// Makes the job's next call.
+    fn call(&mut self, ticket: u64, host: &impl Host) {
+        let id = CallId(self.number());
+        let Some(running) = self.jobs.get_mut(&ticket) else {
+            return;
+        };
+        let (method, message) = running.job.next_call();
+        let left_ms = running.deadline.saturating_sub(now_ms(host));
+        let most_ms = i64::from(self.config.engine.call_timeout_ms);
+        running.wait = Wait::Answer(id);
+        self.calls_in_flight.insert(id, ticket);
+        host.count(Counter::EngineCalls);
+        self.calls.push(Call {
+            id,
+            cluster: self.config.engine.cluster().to_owned(),
+            method,
+            message,
+            timeout_ms: u32::try_from(left_ms.clamp(1, most_ms)).unwrap_or(1),
+        });
+    }
+
+    fn finish(&mut self, ticket: u64, outcome: Outcome, host: &impl Host) {
+        let Some(running) = self.jobs.remove(&ticket) else {
+            return;
+        };
+        self.forget_call(running.wait);
+        self.woken.push(Woken {
+            exchange: running.exchange,
+            outcome,
+        });
+        if let Job::Write(write) = &running.job {
+            self.next_turn(write.key(), ticket, host);
+        }
+    }
+
+    /// Takes a finished write out of its account's queue and begins the one that is first then.
+    fn next_turn(&mut self, key: &AccountKey, finished: u64, host: &impl Host) {
+        let Some(queue) = self.writes.get_mut(key) else {
+            return;
+        };
+        queue.retain(|&ticket| ticket != finished);
+        if queue.is_empty() {
+            self.writes.remove(key);
+            return;
+        }
+        let now = now_ms(host);
+        let jobs = &self.jobs;
+        // One that is out of time is not begun: it would be answered 503 and change the account all the same.
+        let next = queue.iter().copied().find(|ticket| {
+            jobs.get(ticket)
+                .is_some_and(|running| running.wait == Wait::Turn && now < running.deadline)
+        });
+        if let Some(ticket) = next {
+            self.begin(ticket, host);
+        }
+    }
+
+    /// Makes a job's first call.
+    fn begin(&mut self, ticket: u64, host: &impl Host) {
+        if let Some(running) = self.jobs.get_mut(&ticket) {
+            running.job.begin(host);
+            self.call(ticket, host);
+        }
+    }
+
+    fn forget_call(&mut self, wait: Wait) {
+        if let Wait::Answer(call) = wait {
+            self.calls_in_flight.remove(&call);
+        }
+    }
+
+    fn budget_ms(&self, job: &Job) -> i64 {
+        i64::from(match job {
+            Job::Write(_) => self.config.engine.write_budget_ms,
+            Job::Read(_) | Job::List(_) => self.config.engine.read_budget_ms,
+        })
+    }
+
+    fn number(&mut self) -> u64 {
+        self.last_number = self.last_number.wrapping_add(1);
+        self.last_number
+    }
+}
+
+fn now_ms(host: &impl Host) -> i64 {
+    host.now().as_millis()
+}
