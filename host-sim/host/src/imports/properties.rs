@@ -1,0 +1,87 @@
+//! `proxy_get_property` and `proxy_set_property`.
+//!
+//! Of Envoy's attributes those that an HTTP filter asks for; what a module sets itself is found again under its own name.
+//! An attribute that is not offered is not found.
+
+use wasmtime::Linker;
+
+use super::{Answer, Call, hand_over, proxy, read};
+use crate::abi::Status;
+use crate::state::State;
+use crate::stream::Stream;
+
+pub(super) fn define(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    proxy!(linker, "proxy_get_property", get,
+        (path: u32, path_len: u32, ptr_ptr: u32, size_ptr: u32));
+    proxy!(linker, "proxy_set_property", set,
+        (path: u32, path_len: u32, value: u32, value_len: u32));
+    Ok(())
+}
+
+fn get(call: &mut Call<'_>, path: u32, path_len: u32, ptr_ptr: u32, size_ptr: u32) -> Answer {
+    let path = read(call, path, path_len)?;
+    let value = find(call.data_mut(), &path).ok_or(Status::NotFound)?;
+    hand_over(call, &value, ptr_ptr, size_ptr)
+}
+
+fn set(call: &mut Call<'_>, path: u32, path_len: u32, value: u32, value_len: u32) -> Answer {
+    let (path, value) = (read(call, path, path_len)?, read(call, value, value_len)?);
+    let stream = call.data_mut().acting_stream().ok_or(Status::NotFound)?;
+    stream.filter_state.insert(path, value);
+    Ok(())
+}
+
+fn find(state: &mut State, path: &[u8]) -> Option<Vec<u8>> {
+    match path {
+        b"plugin_name" => return Some(state.plugin.name.clone().into_bytes()),
+        b"plugin_root_id" => return Some(state.plugin.root_id.clone().into_bytes()),
+        b"plugin_vm_id" => return Some(state.plugin.vm_id.clone().into_bytes()),
+        _ => {}
+    }
+    let stream = state.acting_stream()?;
+    if let Some(value) = stream.filter_state.get(path) {
+        return Some(value.clone());
+    }
+    let mut parts = path.split(|byte| *byte == 0);
+    match (parts.next()?, parts.next()?, parts.next()) {
+        (b"request", b"headers", Some(name)) => {
+            stream.request.headers.get_bytes(name).map(<[u8]>::to_vec)
+        }
+        (b"response", b"headers", Some(name)) => {
+            stream.response.headers.get_bytes(name).map(<[u8]>::to_vec)
+        }
+        (b"request", attribute, None) => request(stream, attribute),
+        (b"response", b"code", None) => {
+            let status = std::str::from_utf8(stream.response.headers.get(":status")?).ok()?;
+            Some(status.parse::<i64>().ok()?.to_le_bytes().to_vec())
+        }
+        (b"source", b"address", None) => Some(stream.info.source_address.clone().into_bytes()),
+        _ => None,
+    }
+}
+
+fn request(stream: &Stream, attribute: &[u8]) -> Option<Vec<u8>> {
+    let header = |name: &str| stream.request.headers.get(name).map(<[u8]>::to_vec);
+    let path = stream.request.headers.get(":path");
+    let question = path.and_then(|path| path.iter().position(|byte| *byte == b'?'));
+    match attribute {
+        b"path" => header(":path"),
+        b"url_path" => path.map(|path| path[..question.unwrap_or(path.len())].to_vec()),
+        b"query" => path
+            .map(|path| question.map_or_else(Vec::new, |at| path[at.saturating_add(1)..].to_vec())),
+        b"method" => header(":method"),
+        b"scheme" => header(":scheme"),
+        b"host" => header(":authority"),
+        b"id" => header("x-request-id"),
+        b"useragent" => header("user-agent"),
+        b"referer" => header("referer"),
+        b"protocol" => Some(stream.info.protocol.clone().into_bytes()),
+        b"time" => Some(
+            i64::try_from(stream.started_ns)
+                .ok()?
+                .to_le_bytes()
+                .to_vec(),
+        ),
+        _ => None,
+    }
+}

@@ -1,0 +1,222 @@
+//! Clients: HTTP/1.1 and HTTP/2 connections of one worker, each request a stream of its VM.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, Version};
+use http_body_util::BodyExt as _;
+use hyper::body::{Body as _, Incoming};
+use hyper_util::rt::TokioIo;
+use hyper_util::server::conn::auto;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::watch;
+
+use super::body::{FedBody, Part};
+use super::callout::LocalExecutor;
+use super::convert::{from_map, request_headers, status, to_map, uuid};
+use super::local::{Local, Reply, StreamKey};
+use crate::headers::Headers;
+use crate::ports::{Random as _, System};
+use crate::stream::StreamInfo;
+
+/// Tells the VM when nobody waits for the answer any more.
+pub(super) struct Guard {
+    local: Rc<Local>,
+    key: StreamKey,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.local.end(self.key);
+    }
+}
+
+type Answer = Response<FedBody<Guard>>;
+
+/// Serves one connection until it ends, or until `stop` changes and what is in flight is done.
+pub(super) async fn connection(
+    local: Rc<Local>,
+    stream: tokio::net::TcpStream,
+    peer: SocketAddr,
+    mut stop: watch::Receiver<bool>,
+) {
+    let service = hyper::service::service_fn(move |request| {
+        let local = Rc::clone(&local);
+        async move { Ok::<_, Infallible>(request_in(local, peer, request).await) }
+    });
+    let builder = auto::Builder::new(LocalExecutor);
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    let mut stopping = *stop.borrow();
+    if stopping {
+        connection.as_mut().graceful_shutdown();
+    }
+    loop {
+        tokio::select! {
+            // How a client leaves is its own affair.
+            _ = connection.as_mut() => return,
+            changed = stop.changed(), if !stopping => {
+                stopping = true;
+                if changed.is_ok() {
+                    connection.as_mut().graceful_shutdown();
+                }
+            }
+        }
+    }
+}
+
+fn plain(status: StatusCode) -> Answer {
+    let mut answer = Response::new(FedBody::whole(Bytes::new()));
+    *answer.status_mut() = status;
+    finish(answer)
+}
+
+/// What the connection manager adds to every answer.
+fn finish(mut answer: Answer) -> Answer {
+    answer
+        .headers_mut()
+        .entry("server")
+        .or_insert(http::HeaderValue::from_static("host-sim"));
+    answer
+}
+
+async fn request_in(local: Rc<Local>, peer: SocketAddr, request: Request<Incoming>) -> Answer {
+    let new_id = || {
+        let mut bytes = [0; 16];
+        System::default().fill(&mut bytes);
+        uuid(bytes)
+    };
+    let Some(headers) = request_headers(&request, new_id) else {
+        return plain(StatusCode::BAD_REQUEST);
+    };
+    let info = StreamInfo {
+        source_address: peer.to_string(),
+        protocol: protocol(request.version()).to_owned(),
+    };
+    let mut body = request.into_body();
+    let end_stream = body.is_end_stream();
+    let Some((key, mut replies)) = local.begin(info, headers, end_stream) else {
+        return plain(StatusCode::SERVICE_UNAVAILABLE);
+    };
+    let guard = Guard {
+        local: Rc::clone(&local),
+        key,
+    };
+    let mut reading = !end_stream;
+    loop {
+        tokio::select! {
+            biased;
+            reply = replies.recv() => return match reply {
+                Some(Reply::Head { headers, end_stream }) => {
+                    answer(&headers, end_stream, replies, guard)
+                }
+                Some(Reply::Lost) | None => plain(StatusCode::SERVICE_UNAVAILABLE),
+                Some(Reply::Part(_)) => broken(),
+            },
+            () = read_some(&local, key, &mut body, &mut reading), if reading => {}
+        }
+    }
+}
+
+/// Takes one frame of the request's body, waiting first while the VM's buffer is full.
+async fn read_some(local: &Rc<Local>, key: StreamKey, body: &mut Incoming, reading: &mut bool) {
+    loop {
+        let progress = local.progress.notified();
+        if !local.is_backed_up(key) {
+            break;
+        }
+        progress.await;
+    }
+    match body.frame().await {
+        Some(Ok(frame)) => match frame.into_data() {
+            Ok(data) => {
+                *reading = !body.is_end_stream();
+                local.body(key, &data, !*reading);
+            }
+            Err(frame) => {
+                *reading = false;
+                if let Some(trailers) = frame.trailers_ref() {
+                    local.trailers(key, from_map(trailers));
+                }
+            }
+        },
+        // HTTP/1.1 may tell the end only now.
+        None => {
+            *reading = false;
+            local.body(key, &[], true);
+        }
+        // The client broke off; its connection ends and drops this request.
+        Some(Err(_)) => {
+            *reading = false;
+            local.end(key);
+        }
+    }
+}
+
+fn answer(
+    headers: &Headers,
+    end_stream: bool,
+    mut replies: UnboundedReceiver<Reply>,
+    guard: Guard,
+) -> Answer {
+    let body = if end_stream {
+        FedBody::whole(Bytes::new())
+    } else {
+        match replies.try_recv() {
+            // The usual answer lies there whole.
+            Ok(Reply::Part(Part::Data(data, true))) => FedBody::whole(data),
+            first => fed(first.ok(), replies, guard),
+        }
+    };
+    let mut answer = Response::new(body);
+    *answer.status_mut() = status(headers);
+    *answer.headers_mut() = to_map(headers);
+    finish(answer)
+}
+
+/// A body that goes on coming.
+fn fed(
+    first: Option<Reply>,
+    mut replies: UnboundedReceiver<Reply>,
+    guard: Guard,
+) -> FedBody<Guard> {
+    let (sender, parts) = unbounded_channel();
+    tokio::task::spawn_local(async move {
+        let mut next = first;
+        loop {
+            let part = match next.take() {
+                Some(Reply::Part(part)) => part,
+                Some(Reply::Head { .. }) => continue,
+                Some(Reply::Lost) => Part::Broken,
+                None => match replies.recv().await {
+                    Some(reply) => {
+                        next = Some(reply);
+                        continue;
+                    }
+                    None => return,
+                },
+            };
+            if sender.send(part).is_err() {
+                return;
+            }
+        }
+    });
+    FedBody::fed(parts, Some(guard))
+}
+
+/// The client sees its stream reset.
+fn broken() -> Answer {
+    let (sender, parts) = unbounded_channel();
+    let _ = sender.send(Part::Broken);
+    Response::new(FedBody::fed(parts, None))
+}
+
+fn protocol(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_2 => "HTTP/2",
+        Version::HTTP_10 => "HTTP/1.0",
+        _ => "HTTP/1.1",
+    }
+}

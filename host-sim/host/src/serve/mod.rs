@@ -1,0 +1,220 @@
+//! Serves real clients: a front, workers with one VM and one thread each, callouts over real connections.
+//!
+//! Shaped like Envoy: a canary VM proves the configuration, the main thread has a VM of its own that ticks and gets no
+//! requests, and a connection stays with the worker that it was given to.
+
+mod admin;
+mod body;
+mod callout;
+mod convert;
+mod frames;
+mod local;
+mod log;
+mod thread;
+
+mod front;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc as std_mpsc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::{mpsc::unbounded_channel, oneshot};
+
+use crate::plugin::{LoadError, Plugin, Program};
+use crate::shared::{Address, Shared};
+use crate::vm::StartFailure;
+use local::{Mail, Mailboxes};
+use thread::{Seat, StartedThread};
+
+/// How long what is in flight may take after a stop.
+pub const DRAIN_LIMIT: Duration = Duration::from_secs(10);
+/// More workers than this are a mistake in the command line.
+pub const MAX_WORKERS: usize = 64;
+
+/// What to serve, and how.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where clients come in; port 0 picks a free one.
+    pub listen: SocketAddr,
+    /// Where `/stats` is answered.
+    pub admin: Option<SocketAddr>,
+    /// The module.
+    pub wasm: PathBuf,
+    /// Its plugin. `clusters` is filled in from the field below.
+    pub plugin: Plugin,
+    /// Endpoints `HOST:PORT` by cluster name.
+    pub clusters: BTreeMap<String, String>,
+    /// Number of workers, 1 to [`MAX_WORKERS`].
+    pub workers: usize,
+    /// Shortest time between the starts of two VMs of a worker.
+    pub reload_backoff_ms: u64,
+}
+
+/// Why serving did not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// 0 workers, or too many.
+    #[error("the number of workers must be 1 to {MAX_WORKERS}, not {0}")]
+    Workers(usize),
+    /// The module cannot run.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The module refused, or trapped on the way.
+    #[error("the {vm} VM did not start: {failure}")]
+    Start {
+        /// Which VM.
+        vm: &'static str,
+        /// Why, with the module's own words.
+        failure: StartFailure,
+    },
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Which one.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A thread could not be made.
+    #[error("cannot start a thread: {0}")]
+    Thread(std::io::Error),
+}
+
+/// A gateway that serves; dropping it stops it without waiting for anybody.
+#[derive(Debug)]
+pub struct Running {
+    /// Where clients come in.
+    pub local_addr: SocketAddr,
+    /// Where `/stats` is answered.
+    pub admin_addr: Option<SocketAddr>,
+    /// What the VMs share; for looking at metrics.
+    pub shared: Arc<Shared>,
+    stop_front: Option<oneshot::Sender<()>>,
+    front: Option<JoinHandle<()>>,
+    mailboxes: Mailboxes,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Running {
+    /// Accepts nobody more, lets what is in flight finish within [`DRAIN_LIMIT`], and returns when all threads ended.
+    pub fn stop(mut self) {
+        self.tell_all();
+        self.front.take().map(JoinHandle::join);
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+
+    fn tell_all(&mut self) {
+        if let Some(stop) = self.stop_front.take() {
+            let _ = stop.send(());
+        }
+        for mailbox in self.mailboxes.values() {
+            let _ = mailbox.send(Mail::Stop);
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.tell_all();
+    }
+}
+
+/// Starts everything; returns when clients can come.
+///
+/// # Errors
+/// [`ServeError`]; nothing keeps running then.
+pub fn start(options: Options) -> Result<Running, ServeError> {
+    if options.workers == 0 || options.workers > MAX_WORKERS {
+        return Err(ServeError::Workers(options.workers));
+    }
+    let program = Program::load(&options.wasm)?;
+    let listener = listen(options.listen)?;
+    let admin = options.admin.map(listen).transpose()?;
+    let local_addr = address(&listener, options.listen)?;
+    let admin_addr = match (&admin, options.admin) {
+        (Some(listener), Some(asked)) => Some(address(listener, asked)?),
+        _ => None,
+    };
+    let mut plugin = options.plugin;
+    plugin.clusters = options.clusters.keys().cloned().collect();
+    let plugin = Arc::new(plugin);
+    let shared = Arc::new(Shared::default());
+    shared.metrics.count(crate::VM_RELOADS, 0);
+    shared.metrics.count(crate::VM_TRAPS, 0);
+
+    let seat = |address, name| Seat {
+        program: program.clone(),
+        plugin: Arc::clone(&plugin),
+        shared: Arc::clone(&shared),
+        address,
+        name,
+        clusters: options.clusters.clone(),
+        backoff_ms: options.reload_backoff_ms,
+    };
+    thread::try_canary(seat(Address(u32::MAX), "canary"))?;
+
+    let mut senders = BTreeMap::new();
+    let mut receivers = Vec::new();
+    for number in 0..=options.workers {
+        let (sender, receiver) = unbounded_channel();
+        let address = Address(u32::try_from(number).unwrap_or(u32::MAX));
+        senders.insert(address, sender);
+        receivers.push((address, receiver));
+    }
+    let mailboxes: Mailboxes = Arc::new(senders);
+    let mut running = Running {
+        local_addr,
+        admin_addr,
+        shared: Arc::clone(&shared),
+        stop_front: None,
+        front: None,
+        mailboxes: Arc::clone(&mailboxes),
+        threads: Vec::new(),
+    };
+    // One after the other, as Envoy configures them: the last registrant of a queue is then always the last worker.
+    for (address, receiver) in receivers {
+        let name = if address == Address(0) {
+            "main"
+        } else {
+            "worker"
+        };
+        let (ready, started) = std_mpsc::channel();
+        let thread =
+            StartedThread::spawn(seat(address, name), receiver, Arc::clone(&mailboxes), ready)?;
+        running.threads.push(thread);
+        match started.recv() {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Err(error),
+            Err(_) => {
+                return Err(ServeError::Thread(std::io::Error::other(
+                    "a worker thread ended before it was ready",
+                )));
+            }
+        }
+    }
+    let (stop_front, stopped) = oneshot::channel();
+    running.stop_front = Some(stop_front);
+    running.front = Some(thread::spawn_front(
+        listener, admin, mailboxes, shared, stopped,
+    )?);
+    Ok(running)
+}
+
+fn listen(address: SocketAddr) -> Result<std::net::TcpListener, ServeError> {
+    std::net::TcpListener::bind(address)
+        .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
+        .map_err(|source| ServeError::Listen { address, source })
+}
+
+fn address(listener: &std::net::TcpListener, asked: SocketAddr) -> Result<SocketAddr, ServeError> {
+    listener.local_addr().map_err(|source| ServeError::Listen {
+        address: asked,
+        source,
+    })
+}
