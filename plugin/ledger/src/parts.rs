@@ -2,7 +2,7 @@
 //!
 //! What a stored document looks like is not known here; only whether the facts in it can have come from `apply`.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -150,7 +150,7 @@ impl Tombstone {
 }
 
 fn check_entries(parts: &AccountParts) -> Result<(), Corrupt> {
-    let mut ids: HashSet<&str> = HashSet::with_capacity(parts.entries.len());
+    let mut ids: BTreeSet<&str> = BTreeSet::new();
     ids.extend(parts.opened_by.iter().map(|opening| opening.id.as_str()));
     let mut earlier = parts.created_at;
     for (at, entry) in (1_u64..).zip(&parts.entries) {
