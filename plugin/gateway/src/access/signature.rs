@@ -51,10 +51,7 @@ impl Algorithm {
 
 /// A public key, ready to verify with. Its type decides the algorithm: there is no key that serves two.
 pub(super) enum VerifyingKey {
-    Rs256 {
-        key: rsa::pkcs1v15::VerifyingKey<rsa::sha2::Sha256>,
-        modulus_bytes: usize,
-    },
+    Rs256(rsa::pkcs1v15::VerifyingKey<rsa::sha2::Sha256>),
     Es256(p256::ecdsa::VerifyingKey),
     EdDsa(ed25519_compact::PublicKey),
 }
@@ -67,12 +64,9 @@ impl VerifyingKey {
             .ok()?
             .to_components();
         let modulus = rsa::BigUint::from_bytes_be(&accepted.n);
-        let modulus_bytes = modulus.bits().div_ceil(8);
-        let key = rsa::RsaPublicKey::new(modulus, rsa::BigUint::from_bytes_be(&accepted.e)).ok()?;
-        Some(Self::Rs256 {
-            key: rsa::pkcs1v15::VerifyingKey::new(key),
-            modulus_bytes,
-        })
+        let exponent = rsa::BigUint::from_bytes_be(&accepted.e);
+        let key = rsa::RsaPublicKey::new(modulus, exponent).ok()?;
+        Some(Self::Rs256(rsa::pkcs1v15::VerifyingKey::new(key)))
     }
 
     /// A P-256 key from an uncompressed point. `None` when it is not one of the curve.
@@ -90,7 +84,7 @@ impl VerifyingKey {
     /// The one algorithm this key is for.
     pub(super) fn algorithm(&self) -> Algorithm {
         match self {
-            Self::Rs256 { .. } => Algorithm::Rs256,
+            Self::Rs256(_) => Algorithm::Rs256,
             Self::Es256(_) => Algorithm::Es256,
             Self::EdDsa(_) => Algorithm::EdDsa,
         }
@@ -113,10 +107,9 @@ pub(super) fn verify_signature(
     signature: &[u8],
 ) -> bool {
     match (algorithm, key) {
-        (Algorithm::Rs256, VerifyingKey::Rs256 { key, modulus_bytes }) => {
-            signature.len() == *modulus_bytes
-                && rsa::pkcs1v15::Signature::try_from(signature)
-                    .is_ok_and(|signature| key.verify(signing_input, &signature).is_ok())
+        (Algorithm::Rs256, VerifyingKey::Rs256(key)) => {
+            rsa::pkcs1v15::Signature::try_from(signature)
+                .is_ok_and(|signature| key.verify(signing_input, &signature).is_ok())
         }
         (Algorithm::Es256, VerifyingKey::Es256(key)) => {
             p256::ecdsa::Signature::from_slice(signature)
