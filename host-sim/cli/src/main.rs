@@ -1,3 +1,59 @@
-//! The host-sim command: engine, serve.
+//! The `host-sim` command: the gateway without Envoy (`serve`) and the embedded engine alone (`engine`).
+//!
+//! Standard output carries the one documented line of each, when it is ready; everything else goes to standard error.
+//! Exit codes: 0 after a stop that was asked for, 1 when something failed, 2 for a command line that makes no sense.
 
-fn main() {}
+mod embedded;
+mod gateway;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "host-sim", version, about = "Runs the gateway's wasm filter, or its engine, without Envoy")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the filter over HTTP/1.1 and HTTP/2; prints `ready http://IP:PORT`.
+    Serve(gateway::Arguments),
+    /// Run the embedded engine alone; prints `ready IP:PORT`.
+    Engine(embedded::Arguments),
+}
+
+/// What ends the command with exit code 1.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Gateway(#[from] gateway::Failure),
+    #[error(transparent)]
+    Engine(#[from] embedded::Failure),
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Serve(arguments) => gateway::run(arguments).map_err(Failure::from),
+        Command::Engine(arguments) => embedded::run(arguments).map_err(Failure::from),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("host-sim: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints the one line that others wait for.
+#[allow(clippy::print_stdout, reason = "the documented line of a command-line tool")]
+fn announce(line: &str) {
+    use std::io::Write as _;
+    println!("{line}");
+    // Whoever started us may have closed the pipe; the service goes on.
+    let _ = std::io::stdout().flush();
+}
