@@ -3,6 +3,10 @@
 //! Unknown fields, wrong types and values out of bounds are errors that name the field's path; nothing is guessed or
 //! clamped. The reference, with every default, is `docs/configuration.md`.
 
+mod source;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
@@ -121,23 +125,19 @@ impl EngineConfig {
 }
 
 impl Config {
-    /// Reads and checks a configuration, keys included.
+    /// Reads and checks a configuration, keys included: JSON text, or an encoded `google.protobuf.Struct`.
     ///
     /// # Errors
     /// [`ConfigError`] with the path of the first bad field.
-    pub fn parse(json: &[u8]) -> Result<Self, ConfigError> {
-        let mut deserializer = serde_json::Deserializer::from_slice(json);
-        let config: Self =
-            serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-                let path = match error.path().to_string() {
-                    root if root == "." => String::new(),
-                    path => path,
-                };
-                ConfigError::new(path, error.into_inner().to_string())
-            })?;
-        deserializer
-            .end()
-            .map_err(|error| ConfigError::new("", error.to_string()))?;
+    pub fn parse(bytes: &[u8]) -> Result<Self, ConfigError> {
+        let document = source::read(bytes)?;
+        let config: Self = serde_path_to_error::deserialize(document).map_err(|error| {
+            let path = match error.path().to_string() {
+                root if root == "." => String::new(),
+                path => path,
+            };
+            ConfigError::new(path, error.into_inner().to_string())
+        })?;
         config.check()?;
         Ok(config)
     }
