@@ -88,7 +88,9 @@ fn event(
         ),
     };
     let before = moment.revision.saturating_sub(1);
-    let prev_kv = if prev_kv && before >= snapshot.progress().compacted {
+    // A put that creates its key follows on nothing, even when the same transaction has deleted the key before.
+    let creates = kv.as_ref().is_some_and(|kv| kv.version == 1);
+    let prev_kv = if prev_kv && !creates && before >= snapshot.progress().compacted {
         view.at(key, Moment::after(before), |version| {
             version.message(key, false)
         })?

@@ -176,7 +176,8 @@ impl Stream {
         let compacted = batch.progress.compacted;
         for watch_id in self.watches.remove_compacted(compacted) {
             self.send(WatchResponse {
-                header: Some(self.shared.header(batch.progress.revision)),
+                // etcd names no revision here: the watch has seen none.
+                header: Some(self.shared.header(0)),
                 watch_id,
                 canceled: true,
                 compact_revision: compacted,

@@ -4,3 +4,4 @@
 pub mod generate;
 pub mod requests;
 pub mod server;
+pub mod watching;

@@ -1,0 +1,286 @@
+//! What was acknowledged outlives the process, whatever ends it; and a data directory is refused when it is not ours.
+//!
+//! The process that is killed is this test binary itself, run again with a variable that makes it serve an engine.
+
+mod support;
+
+use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use engine::rpc::kv_client::KvClient;
+use engine::{Config, OpenError, StartError};
+use support::requests::{all, get, keys, put, txn, unchanged};
+use tempfile::TempDir;
+use tonic::transport::{Channel, Endpoint};
+
+/// Makes the binary serve this directory instead of testing.
+const SERVE: &str = "ENGINE_DURABILITY_SERVE";
+/// Clients that write at the same time, so that groups form.
+const WRITERS: usize = 16;
+/// Acknowledged writes of one life before it ends.
+const WRITES_PER_LIFE: usize = 300;
+const LIVES: usize = 4;
+
+fn config(data_dir: &Path) -> Config {
+    Config::new((Ipv4Addr::LOCALHOST, 0).into(), data_dir)
+}
+
+/// Not a test of its own: the process that the test below kills.
+#[tokio::test]
+async fn serve_until_killed() {
+    let Some(data_dir) = std::env::var_os(SERVE) else {
+        return;
+    };
+    let mut running = engine::start(config(Path::new(&data_dir)))
+        .await
+        .expect("the engine starts");
+    eprintln!("listening {}", running.local_addr());
+    running.failed().await.expect("serving goes on");
+}
+
+/// An engine in a process of its own.
+struct Life {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Drop for Life {
+    /// SIGKILL: the process gets no chance to write anything more.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Life {
+    fn begin(data_dir: &Path) -> Life {
+        let mut child = Command::new(std::env::current_exe().expect("this binary"))
+            .args(["--exact", "serve_until_killed", "--nocapture"])
+            .env(SERVE, data_dir)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("this binary runs again");
+        let output = BufReader::new(child.stderr.take().expect("its output"));
+        let mut life = Life {
+            child,
+            address: (Ipv4Addr::LOCALHOST, 0).into(),
+        };
+        let line = output
+            .lines()
+            .map(|line| line.expect("readable output"))
+            .find_map(|line| line.strip_prefix("listening ").map(str::to_owned));
+        life.address = line.expect("it listens").parse().expect("an address");
+        life
+    }
+
+    fn client(&self) -> KvClient<Channel> {
+        let endpoint = Endpoint::from_shared(format!("http://{}", self.address));
+        KvClient::new(endpoint.expect("a valid address").connect_lazy())
+    }
+}
+
+/// Writes one pair of keys after another, until the engine is gone; returns the last pair that was acknowledged.
+async fn write(
+    mut client: KvClient<Channel>,
+    writer: usize,
+    from: usize,
+    total: Arc<AtomicUsize>,
+) -> usize {
+    let mut last = from;
+    loop {
+        let number = last + 1;
+        let value = number.to_string();
+        let request = all([
+            put(&format!("w/{writer:02}"), &value),
+            put(&format!("log/{writer:02}/{number:06}"), &value),
+        ]);
+        match client.txn(request).await {
+            Ok(_) => last = number,
+            Err(_) => return last,
+        }
+        total.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn acknowledged_writes_survive_kill_9() {
+    let data = TempDir::new().expect("a temporary directory");
+    let mut acknowledged = vec![0; WRITERS];
+    let mut revision = 1;
+    for life_number in 1..=LIVES {
+        let life = Life::begin(data.path());
+        revision = check(&life, &mut acknowledged, revision).await;
+        let total = Arc::new(AtomicUsize::new(0));
+        let writers: Vec<_> = acknowledged
+            .iter()
+            .enumerate()
+            .map(|(writer, from)| {
+                tokio::spawn(write(life.client(), writer, *from, Arc::clone(&total)))
+            })
+            .collect();
+        while total.load(Ordering::SeqCst) < WRITES_PER_LIFE * life_number {
+            assert!(writers.iter().any(|writer| !writer.is_finished()));
+            tokio::task::yield_now().await;
+        }
+        drop(life);
+        for (writer, written) in writers.into_iter().enumerate() {
+            acknowledged[writer] = written.await.expect("a writer does not panic");
+        }
+    }
+    let life = Life::begin(data.path());
+    let last = check(&life, &mut acknowledged, revision).await;
+    assert!(last > i64::try_from(WRITES_PER_LIFE * LIVES).expect("small"));
+}
+
+/// Every acknowledged pair is there, each pair whole, and revisions never went back. The one write of each client
+/// that was under way may be there or not; if it is, it counts from now on.
+async fn check(life: &Life, acknowledged: &mut [usize], revision: i64) -> i64 {
+    let mut client = life.client();
+    let mut newest = revision;
+    for (writer, known) in acknowledged.iter_mut().enumerate() {
+        let both = all([
+            get(keys(&format!("w/{writer:02}"), "")),
+            get(keys(
+                &format!("log/{writer:02}/"),
+                &format!("log/{writer:02}0"),
+            )),
+        ]);
+        let response = client.txn(both).await.expect("a read").into_inner();
+        newest = newest.max(response.header.expect("a header").revision);
+        let [counter, log] = ranges(response);
+        let found = counter.first().map_or(0, |kv| {
+            let text = std::str::from_utf8(&kv.value).expect("digits");
+            text.parse::<usize>().expect("a number")
+        });
+        assert!(
+            found == *known || found == *known + 1,
+            "writer {writer}: {known} acknowledged, {found} found"
+        );
+        assert_eq!(log.len(), found, "writer {writer}: a pair was torn");
+        *known = found;
+    }
+    newest
+}
+
+fn ranges(response: etcd_wire::TxnResponse) -> [Vec<etcd_wire::KeyValue>; 2] {
+    use etcd_wire::response_op::Response;
+    let mut ranges = response
+        .responses
+        .into_iter()
+        .map(|one| match one.response {
+            Some(Response::ResponseRange(range)) => range.kvs,
+            other => panic!("not a range: {other:?}"),
+        });
+    [(); 2].map(|()| ranges.next().expect("two answers"))
+}
+
+#[tokio::test]
+async fn a_stopped_engine_opens_again_where_it_was() {
+    let data = TempDir::new().expect("a temporary directory");
+    let nested = data.path().join("made/when/missing");
+    let mut identity = None;
+    for round in 1..=3_i64 {
+        let running = engine::start(config(&nested)).await.expect("a start");
+        assert_eq!(running.revision(), round);
+        let mut client = Life::client_of(running.local_addr());
+        let request = txn(
+            [unchanged("k", if round == 1 { 0 } else { round })],
+            [put("k", "v")],
+            [],
+        );
+        let response = client.txn(request).await.expect("a write").into_inner();
+        assert!(response.succeeded);
+        let header = response.header.expect("a header");
+        assert_eq!(header.revision, round + 1);
+        assert_eq!(header.raft_term, round.cast_unsigned());
+        let who = (header.cluster_id, header.member_id);
+        assert_eq!(*identity.get_or_insert(who), who);
+        running.stop().await.expect("a stop");
+    }
+}
+
+impl Life {
+    fn client_of(address: SocketAddr) -> KvClient<Channel> {
+        let endpoint = Endpoint::from_shared(format!("http://{address}"));
+        KvClient::new(endpoint.expect("a valid address").connect_lazy())
+    }
+}
+
+#[tokio::test]
+async fn one_engine_at_a_time() {
+    let data = TempDir::new().expect("a temporary directory");
+    let life = Life::begin(data.path());
+    let second = engine::start(config(data.path()))
+        .await
+        .expect_err("a refusal");
+    assert!(
+        matches!(second, StartError::Open(OpenError::InUse(_))),
+        "{second:?}"
+    );
+    assert!(second.to_string().contains("in use by another engine"));
+    drop(life);
+    let third = engine::start(config(data.path())).await.expect("a start");
+    third.stop().await.expect("a stop");
+}
+
+#[tokio::test]
+async fn a_foreign_file_is_refused_and_left_alone() {
+    let foreign: [&[u8]; 3] = [b"not a database", &[0; 8192], b"redb but torn"];
+    for content in foreign {
+        let data = TempDir::new().expect("a temporary directory");
+        let file = data.path().join("engine.redb");
+        std::fs::write(&file, content).expect("a file");
+        let refused = engine::start(config(data.path()))
+            .await
+            .expect_err("a refusal");
+        assert!(
+            matches!(refused, StartError::Open(OpenError::Damaged { .. })),
+            "{refused:?}"
+        );
+        assert!(refused.to_string().contains("engine.redb"), "{refused}");
+        assert_eq!(std::fs::read(&file).expect("the file"), content);
+    }
+}
+
+#[tokio::test]
+async fn a_database_of_another_program_is_refused() {
+    for (table, format) in [("theirs", 1), ("meta", 99)] {
+        let data = TempDir::new().expect("a temporary directory");
+        let database = redb::Database::create(data.path().join("engine.redb")).expect("a database");
+        let transaction = database.begin_write().expect("a transaction");
+        let definition = redb::TableDefinition::<&str, i64>::new(table);
+        transaction
+            .open_table(definition)
+            .expect("a table")
+            .insert("format", format)
+            .expect("a row");
+        transaction.commit().expect("a commit");
+        drop(database);
+        let refused = engine::start(config(data.path()))
+            .await
+            .expect_err("a refusal");
+        assert!(
+            matches!(refused, StartError::Open(OpenError::Format { .. })),
+            "{refused:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_data_directory_that_cannot_be_made_is_named() {
+    let data = TempDir::new().expect("a temporary directory");
+    let file = data.path().join("file");
+    std::fs::write(&file, "").expect("a file");
+    let refused = engine::start(config(&file.join("below")))
+        .await
+        .expect_err("a refusal");
+    assert!(
+        matches!(refused, StartError::Open(OpenError::Directory { .. })),
+        "{refused:?}"
+    );
+}
