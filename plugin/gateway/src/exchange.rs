@@ -188,6 +188,7 @@ impl Exchange {
         self.frame = Frame::of(&head, &target);
         refuse_repeated(&head.authorization, "Authorization")?;
         refuse_repeated(&head.tenant, "Emporix-Tenant")?;
+        refuse_repeated(&head.idempotency_key, "Idempotency-Key")?;
         let now = host.now();
         let identity = worker
             .access()
@@ -205,12 +206,13 @@ impl Exchange {
         let permit = identity
             .permit(&scopes, head.tenant.value())
             .map_err(|error| Failure::Forbidden(error, scopes))?;
-        let accepted = Accepted::new(permit, &route, &target, &head, worker.config())?;
-        if route.operation.is_post() {
+        let has_body = route.operation.is_post();
+        if has_body {
             check_body_headers(&head, end, worker.config().max_body_bytes)?;
-            if !end {
-                return Ok(Reached::Body(Box::new(accepted)));
-            }
+        }
+        let accepted = Accepted::new(permit, &route, &target, &head, worker.config())?;
+        if has_body && !end {
+            return Ok(Reached::Body(Box::new(accepted)));
         }
         accepted.ask(&[], worker.config(), host).map(into_job)
     }

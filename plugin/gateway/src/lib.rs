@@ -24,4 +24,5 @@ pub mod config_error;
 pub mod engine;
 pub mod exchange;
 pub mod host;
+mod strict_json;
 pub mod worker;

@@ -4,7 +4,7 @@
 //! since the epoch, and the clock is a parameter.
 
 use super::error::Unauthenticated;
-use super::strict_json::{Json, Object};
+use crate::strict_json::{Json, Object};
 
 /// Longest `sub`, in bytes.
 pub const MAX_SUBJECT_BYTES: usize = 255;

@@ -12,7 +12,6 @@ mod identity;
 mod key_set;
 mod scopes;
 mod signature;
-mod strict_json;
 mod tenant;
 mod token;
 mod trust;

@@ -3,7 +3,7 @@
 //! A scope is one whole word, compared byte for byte. The pseudo-scope `tenant=<t>` is taken out on the way in and never counts.
 
 use super::error::Unauthenticated;
-use super::strict_json::{Json, Object};
+use crate::strict_json::{Json, Object};
 
 /// Most scopes of one token, the pseudo-scopes among them.
 pub const MAX_SCOPES: usize = 512;

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use super::config::{MAX_NAME_BYTES, TenantConfig};
 use super::error::Unauthenticated;
-use super::strict_json::{Json, Object};
 use crate::config_error::ConfigError;
+use crate::strict_json::{Json, Object};
 
 /// Longest tenant name that can be configured, in bytes.
 pub const MAX_TENANT_BYTES: u32 = 64;

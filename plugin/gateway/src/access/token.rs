@@ -9,7 +9,7 @@ use super::config::MAX_NAME_BYTES;
 use super::encoding::base64url;
 use super::error::Unauthenticated;
 use super::signature::Algorithm;
-use super::strict_json::{Json, Object};
+use crate::strict_json::{Json, Object, parse_object};
 
 /// Longest token that is looked at, in bytes.
 pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
@@ -17,6 +17,9 @@ pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
 pub const MAX_HEADER_BYTES: usize = 2 * 1024;
 
 /// The scheme with the space that ends it; there may be more spaces.
+/// Deepest nesting of arrays and objects in a token's header or claims.
+pub(super) const MAX_NESTING: usize = 16;
+
 const SCHEME: &[u8] = b"bearer ";
 
 /// A bearer token as it was sent: not verified, of bounded size, visible ASCII only.
@@ -103,7 +106,8 @@ impl<'a> Parts<'a> {
         }
         Ok(Self {
             signing_input,
-            header: Object::parse(&header).ok_or(Unauthenticated::MalformedHeader)?,
+            header: parse_object(&header, MAX_NESTING)
+                .map_err(|_| Unauthenticated::MalformedHeader)?,
             claims,
             signature,
         })

@@ -14,10 +14,10 @@ use super::identity::Identity;
 use super::key_set::KeySet;
 use super::scopes::ScopeClaim;
 use super::signature::{Algorithm, verify_signature};
-use super::strict_json::Object;
 use super::tenant::TenantRule;
-use super::token::{BearerToken, Header, Parts};
+use super::token::{BearerToken, Header, MAX_NESTING, Parts};
 use crate::config_error::ConfigError;
+use crate::strict_json::parse_object;
 
 /// Decides who a request speaks for.
 #[derive(Debug)]
@@ -112,7 +112,8 @@ impl Access {
     pub fn verify(&self, token: BearerToken<'_>) -> Result<VerifiedToken, Unauthenticated> {
         let parts = Parts::of(token)?;
         let header = Header::of(&parts.header)?;
-        let object = Object::parse(&parts.claims).ok_or(Unauthenticated::MalformedClaims)?;
+        let object = parse_object(&parts.claims, MAX_NESTING)
+            .map_err(|_| Unauthenticated::MalformedClaims)?;
         let claims = Claims::of(&object)?;
         let issuer = self.issuer(claims.issuer)?;
         if !issuer.algorithms.contains(&header.algorithm) {

@@ -9,7 +9,7 @@
 //!   linearizable read first.
 
 use bytes::Bytes;
-use ledger::{Applied, Operation, State};
+use ledger::{Applied, Operation, Record, Refusal, State};
 
 use super::document::{self, MAX_DOCUMENT_BYTES};
 use super::job::{Outcome, Progress, Written};
@@ -138,16 +138,10 @@ impl Write {
 
     fn compute(&mut self, base: &Base, host: &impl Host) -> Progress {
         let outcome = match ledger::apply(&base.state, &self.operation, host.now()) {
-            Ok(Applied::Changed(next)) => {
-                let next = document::encode(&next);
-                if next.len() <= MAX_DOCUMENT_BYTES {
-                    let next = Bytes::from(next);
-                    let message = compare_and_put(self.key.as_bytes(), base.revision, next.clone());
-                    self.phase = Phase::Committing { message, next };
-                    return Progress::Call;
-                }
-                Outcome::Refused(ledger::Refusal::AccountFull)
-            }
+            Ok(Applied::Changed(next)) => match self.commit(&next, base.revision) {
+                Ok(()) => return Progress::Call,
+                Err(refusal) => Outcome::Refused(refusal),
+            },
             Ok(Applied::Replayed) if self.unsure => Outcome::Written(Written::Now),
             Ok(Applied::Replayed) => Outcome::Written(Written::Before),
             Ok(Applied::Unchanged) => Outcome::Written(Written::Now),
@@ -158,5 +152,18 @@ impl Write {
         }
         self.phase = Phase::Reading;
         Progress::Call
+    }
+
+    /// Prepares the commit of `next`, unless it has grown over what the engine takes. A tombstone is never refused: it
+    /// is bounded by what an account may hold, and a deletion must always be possible.
+    fn commit(&mut self, next: &Record, revision: i64) -> Result<(), Refusal> {
+        let document = document::encode(next);
+        if matches!(next, Record::Live(_)) && document.len() > MAX_DOCUMENT_BYTES {
+            return Err(Refusal::AccountFull);
+        }
+        let next = Bytes::from(document);
+        let message = compare_and_put(self.key.as_bytes(), revision, next.clone());
+        self.phase = Phase::Committing { message, next };
+        Ok(())
     }
 }

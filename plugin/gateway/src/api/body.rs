@@ -8,9 +8,12 @@ use ledger::{
 };
 
 use super::bad_input::BadInput;
-use super::json::{self, Value};
 use crate::accounts::keys::CustomerId;
 use crate::config::Site;
+use crate::strict_json::{Json, Object, parse_object};
+
+/// How deep arrays and objects may nest in a body; the outermost counts as one. Our own bodies need two.
+pub const MAX_NESTING: usize = 32;
 
 /// An entry as a client sent it: its id, if the client chose one, and what it says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,10 +51,14 @@ pub fn create(
     {
         return Err(BadInput::CustomerIdMismatch);
     }
-    match body.member("startPoints") {
-        Some(start) => added_entry(start, rules).map(Some),
+    match body.get_non_null("startPoints") {
+        Some(Json::Object(start)) => added_entry(start, rules).map(Some),
+        Some(_) => Err(BadInput::Field {
+            name: "startPoints",
+            problem: "must be an object".to_owned(),
+        }),
         // A published client sends the entry itself.
-        None if body.member("points").is_some() => added_entry(&body, rules).map(Some),
+        None if body.get_non_null("points").is_some() => added_entry(&body, rules).map(Some),
         None => Ok(None),
     }
 }
@@ -80,13 +87,7 @@ pub fn redeem_points(bytes: &[u8], rules: Rules) -> Result<Entry<Redemption>, Ba
     })
 }
 
-fn added_entry(entry: &Value, rules: Rules) -> Result<Entry<NewLot>, BadInput> {
-    if !matches!(entry, Value::Object(_)) {
-        return Err(BadInput::Field {
-            name: "startPoints",
-            problem: "must be an object".to_owned(),
-        });
-    }
+fn added_entry(entry: &Object, rules: Rules) -> Result<Entry<NewLot>, BadInput> {
     Ok(Entry {
         id: text(entry, "id", EntryId::new)?,
         content: NewLot {
@@ -100,17 +101,13 @@ fn added_entry(entry: &Value, rules: Rules) -> Result<Entry<NewLot>, BadInput> {
     })
 }
 
-fn object(bytes: &[u8]) -> Result<Value, BadInput> {
-    let value = json::parse(bytes).map_err(|error| BadInput::Json(error.to_string()))?;
-    match value {
-        Value::Object(_) => Ok(value),
-        _ => Err(BadInput::Json("the body must be an object".to_owned())),
-    }
+fn object(bytes: &[u8]) -> Result<Object, BadInput> {
+    parse_object(bytes, MAX_NESTING).map_err(|error| BadInput::Json(error.to_string()))
 }
 
-fn points(entry: &Value) -> Result<Points, BadInput> {
-    match entry.member("points") {
-        Some(&Value::Unsigned(number)) => Points::new(number),
+fn points(entry: &Object) -> Result<Points, BadInput> {
+    match entry.get_non_null("points") {
+        Some(&Json::Unsigned(number)) => Points::new(number),
         _ => None,
     }
     .ok_or_else(|| BadInput::Field {
@@ -119,7 +116,7 @@ fn points(entry: &Value) -> Result<Points, BadInput> {
     })
 }
 
-fn created_at(entry: &Value, rules: Rules) -> Result<Option<Timestamp>, BadInput> {
+fn created_at(entry: &Object, rules: Rules) -> Result<Option<Timestamp>, BadInput> {
     if rules.allow_backdating {
         time(entry, "createdAt")
     } else {
@@ -127,7 +124,7 @@ fn created_at(entry: &Value, rules: Rules) -> Result<Option<Timestamp>, BadInput
     }
 }
 
-fn time(entry: &Value, name: &'static str) -> Result<Option<Timestamp>, BadInput> {
+fn time(entry: &Object, name: &'static str) -> Result<Option<Timestamp>, BadInput> {
     string(entry, name)?
         .map(|text| {
             Timestamp::parse_rfc3339(text).ok_or_else(|| BadInput::Field {
@@ -140,7 +137,7 @@ fn time(entry: &Value, name: &'static str) -> Result<Option<Timestamp>, BadInput
 }
 
 fn text<T>(
-    entry: &Value,
+    entry: &Object,
     name: &'static str,
     new: impl Fn(String) -> Result<T, InvalidText>,
 ) -> Result<Option<T>, BadInput> {
@@ -154,10 +151,10 @@ fn text<T>(
         .transpose()
 }
 
-fn string<'a>(entry: &'a Value, name: &'static str) -> Result<Option<&'a str>, BadInput> {
-    match entry.member(name) {
+fn string<'a>(entry: &'a Object, name: &'static str) -> Result<Option<&'a str>, BadInput> {
+    match entry.get_non_null(name) {
         None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
+        Some(Json::String(text)) => Ok(Some(text)),
         Some(_) => Err(BadInput::Field {
             name,
             problem: "must be a string".to_owned(),

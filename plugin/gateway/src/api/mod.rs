@@ -7,7 +7,6 @@ pub mod body;
 pub mod failure;
 pub mod head;
 pub mod input;
-pub mod json;
 pub mod media_type;
 pub mod percent;
 pub mod render;

@@ -150,15 +150,12 @@ fn identity(stored: proto::Identity) -> Result<Identity, DocumentError> {
 fn id(stored: Option<proto::EntryId>) -> Result<EntryId, DocumentError> {
     use proto::entry_id::Value;
     let value = stored.and_then(|id| id.value);
-    let text = match value.ok_or(DocumentError::Missing("id"))? {
-        Value::Uuid(bytes) => uuid::to_text(digest(&bytes, "id")?),
+    match value.ok_or(DocumentError::Missing("id"))? {
+        Value::Uuid(bytes) => Ok(EntryId::from_uuid(digest(&bytes, "id")?)),
         // The short form is the only one for a UUID.
-        Value::Text(text) if uuid::to_bytes(&text).is_some() => {
-            return Err(DocumentError::UnknownContent);
-        }
-        Value::Text(text) => text,
-    };
-    EntryId::new(text).map_err(|_| DocumentError::OutOfBounds("id"))
+        Value::Text(text) if uuid::to_bytes(&text).is_some() => Err(DocumentError::UnknownContent),
+        Value::Text(text) => EntryId::new(text).map_err(|_| DocumentError::OutOfBounds("id")),
+    }
 }
 
 fn digest(bytes: &[u8], part: &'static str) -> Result<[u8; 16], DocumentError> {

@@ -1,12 +1,11 @@
-//! UUIDs as 16 bytes: only their canonical lower-case text, so that the text comes back exactly.
+//! UUIDs as 16 bytes: only their canonical lower-case text, so that `EntryId::from_uuid` gives the text
+//! back exactly.
 
 /// The places of the hyphens among the 32 digits, counted in digits.
 const HYPHENS_BEFORE: [usize; 4] = [8, 12, 16, 20];
 
 /// The length of the text: 32 digits and 4 hyphens.
 const TEXT_BYTES: usize = 36;
-
-const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 /// The bytes of a UUID in its canonical lower-case form; none for any other text.
 pub(super) fn to_bytes(text: &str) -> Option<[u8; 16]> {
@@ -24,21 +23,6 @@ pub(super) fn to_bytes(text: &str) -> Option<[u8; 16]> {
         *byte = (high << 4) | low;
     }
     Some(bytes)
-}
-
-/// The canonical lower-case form.
-pub(super) fn to_text(bytes: [u8; 16]) -> String {
-    let mut text = String::with_capacity(TEXT_BYTES);
-    for (place, byte) in bytes.iter().enumerate() {
-        if HYPHENS_BEFORE.contains(&place.saturating_mul(2)) {
-            text.push('-');
-        }
-        for nibble in [byte >> 4, byte & 0x0f] {
-            let digit = DIGITS.get(usize::from(nibble)).copied().unwrap_or(b'0');
-            text.push(char::from(digit));
-        }
-    }
-    text
 }
 
 fn digit(character: u8) -> Option<u8> {

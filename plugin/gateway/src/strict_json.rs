@@ -1,0 +1,224 @@
+//! Strict JSON (RFC 8259): one value, no object that names a key twice, bounded nesting.
+//!
+//! Two parsers that disagree on a repeated name are a classic way around a check, so a repeat is refused instead of
+//! resolved. Decides on form only, for tokens and for bodies; what a member means is known to whoever asked. The size of
+//! the input is bounded by its callers.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+
+/// A JSON value.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Json {
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Bool,
+    /// A number written without sign, fraction or exponent, up to 2^64-1.
+    Unsigned(u64),
+    /// Any other number; a negative whole one is only known to be negative.
+    Float(f64),
+    /// A string.
+    String(String),
+    /// An array.
+    Array(Vec<Json>),
+    /// An object.
+    Object(Object),
+}
+
+/// The members of a JSON object, in the order they stand; no name twice.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Object(Vec<(String, Json)>);
+
+impl Object {
+    /// The member called `name`, also when it is `null`.
+    pub(crate) fn get(&self, name: &str) -> Option<&Json> {
+        self.0
+            .iter()
+            .find_map(|(member, value)| (member == name).then_some(value))
+    }
+
+    /// The member called `name`, unless it is `null`.
+    pub(crate) fn get_non_null(&self, name: &str) -> Option<&Json> {
+        self.get(name).filter(|value| !matches!(value, Json::Null))
+    }
+}
+
+/// Parses `bytes` as exactly one JSON object, itself the first of at most `max_nesting` levels.
+///
+/// # Errors
+/// serde_json's error with line and column: syntax, invalid UTF-8, a name twice, too deep, anything behind the object.
+pub(crate) fn parse_object(bytes: &[u8], max_nesting: usize) -> Result<Object, serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = Strict {
+        levels_left: max_nesting,
+    }
+    .deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    match value {
+        Json::Object(object) => Ok(object),
+        _ => Err(serde_json::Error::custom("not an object")),
+    }
+}
+
+/// Reads one value with `levels_left` levels of nesting allowed.
+#[derive(Clone, Copy)]
+struct Strict {
+    levels_left: usize,
+}
+
+impl Strict {
+    fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
+        match self.levels_left.checked_sub(1) {
+            Some(levels_left) => Ok(Self { levels_left }),
+            None => Err(E::custom("nested too deeply")),
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Strict {
+    type Value = Json;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Json, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict {
+    type Value = Json;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Json, E> {
+        Ok(Json::Null)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Json, E> {
+        Ok(Json::Bool)
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
+        Ok(Json::Unsigned(value))
+    }
+
+    // serde_json calls this for negative numbers only; all that is ever asked of one is that it be refused.
+    fn visit_i64<E>(self, _: i64) -> Result<Json, E> {
+        Ok(Json::Float(f64::NEG_INFINITY))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
+        Ok(Json::Float(value))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Json, E> {
+        Ok(Json::String(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Json, E> {
+        Ok(Json::String(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Json, A::Error> {
+        let inner = self.deeper()?;
+        let mut array = Vec::new();
+        while let Some(element) = elements.next_element_seed(inner)? {
+            array.push(element);
+        }
+        Ok(Json::Array(array))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Json, A::Error> {
+        let inner = self.deeper()?;
+        let mut seen = BTreeSet::new();
+        let mut object = Vec::new();
+        while let Some(name) = members.next_key::<String>()? {
+            if !seen.insert(name.clone()) {
+                return Err(A::Error::custom("an object names a key twice"));
+            }
+            let value = members.next_value_seed(inner)?;
+            object.push((name, value));
+        }
+        Ok(Json::Object(Object(object)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEVELS: usize = 16;
+
+    fn parse(text: &[u8]) -> Option<Object> {
+        parse_object(text, LEVELS).ok()
+    }
+
+    #[test]
+    fn only_one_plain_object_is_accepted() {
+        let deep = |n: usize| format!("{{\"a\":{}1{}}}", "[".repeat(n), "]".repeat(n));
+        let table: &[(&str, bool)] = &[
+            ("{}", true),
+            (" {\"a\" : [1, -1, 1.5, null, true, \"x\", {}]}\r\n", true),
+            (&deep(LEVELS - 1), true),
+            (&deep(LEVELS), false),
+            (&deep(30_000), false),
+            ("{\"a\":1,\"a\":1}", false),
+            ("{\"a\":1,\"\\u0061\":1}", false),
+            ("{\"o\":{\"a\":1,\"a\":2}}", false),
+            ("{\"l\":[{\"a\":1,\"a\":2}]}", false),
+            ("{} {}", false),
+            ("{}x", false),
+            ("{\"a\":1,}", false),
+            ("{\"a\":01}", false),
+            ("{\"a\":+1}", false),
+            ("{\"a\":1e999}", false),
+            ("{\"a\":NaN}", false),
+            ("{'a':1}", false),
+            ("{\"a\":\"\u{1}\"}", false),
+            ("{\"a\":\"\\ud800\"}", false),
+            ("\u{feff}{}", false),
+            ("[]", false),
+            ("\"a\"", false),
+            ("null", false),
+            ("{", false),
+            (" ", false),
+            ("", false),
+        ];
+        for (text, accepted) in table {
+            assert_eq!(parse(text.as_bytes()).is_some(), *accepted, "{text}");
+        }
+        assert!(parse(b"{\"a\":\"\xff\"}").is_none());
+    }
+
+    #[test]
+    fn a_member_that_is_null_is_still_there() {
+        let object = parse(b"{\"a\":null}").unwrap();
+        assert_eq!(object.get("a"), Some(&Json::Null));
+        assert_eq!(object.get_non_null("a"), None);
+        assert_eq!(object.get("b"), None);
+    }
+
+    #[test]
+    fn numbers_keep_apart_what_is_written_as_a_plain_whole_one() {
+        for (text, expected) in [
+            ("0", Some(0)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("18446744073709551616", None),
+            ("-1", None),
+            ("-0", None),
+            ("1.0", None),
+            ("1e3", None),
+            ("1E0", None),
+        ] {
+            let object = parse(format!("{{\"n\":{text}}}").as_bytes()).unwrap();
+            let found = match object.get("n") {
+                Some(Json::Unsigned(number)) => Some(*number),
+                _ => None,
+            };
+            assert_eq!(found, expected, "{text}");
+        }
+    }
+}

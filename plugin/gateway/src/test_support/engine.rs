@@ -1,0 +1,206 @@
+//! An engine for tests: etcd's Range and Txn over real messages, with revisions, history and compaction.
+//!
+//! Takes from the API what the gateway uses and refuses everything else, so that a request that a real etcd would read
+//! differently does not pass here. Every revision stays readable until it is compacted away.
+
+use bytes::Bytes;
+use etcd_wire::{
+    Compare, KeyValue, PutRequest, PutResponse, RangeRequest, RangeResponse, RequestOp,
+    ResponseHeader, ResponseOp, TxnRequest, TxnResponse, compare, request_op, response_op,
+};
+use prost::Message;
+use std::collections::BTreeMap;
+
+use crate::engine::Method;
+
+pub(crate) const INVALID_ARGUMENT: u32 = 3;
+pub(crate) const OUT_OF_RANGE: u32 = 11;
+
+/// One put that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Put {
+    pub(crate) revision: i64,
+    pub(crate) key: Bytes,
+    pub(crate) value: Bytes,
+}
+
+#[derive(Default)]
+pub(crate) struct Engine {
+    /// Versions of each key by revision; nothing here ever deletes.
+    keys: BTreeMap<Bytes, Vec<Put>>,
+    /// Every put, oldest first.
+    pub(crate) puts: Vec<Put>,
+    revision: i64,
+    compacted: i64,
+}
+
+impl Engine {
+    /// Carries out one call; the error is its gRPC status.
+    pub(crate) fn execute(&mut self, method: Method, message: &Bytes) -> Result<Bytes, u32> {
+        let bad = |_| INVALID_ARGUMENT;
+        match method {
+            Method::Range => {
+                let request = RangeRequest::decode(message.clone()).map_err(bad)?;
+                Ok(self.range(&request)?.encode_to_vec().into())
+            }
+            Method::Txn => {
+                let request = TxnRequest::decode(message.clone()).map_err(bad)?;
+                Ok(self.txn(&request)?.encode_to_vec().into())
+            }
+        }
+    }
+
+    /// The newest value under `key`.
+    pub(crate) fn get(&self, key: &[u8]) -> Option<&Put> {
+        self.keys.get(key).and_then(|versions| versions.last())
+    }
+
+    /// Writes past the API, as another program would.
+    pub(crate) fn put(&mut self, key: &[u8], value: &[u8]) {
+        self.revision += 1;
+        let put = Put {
+            revision: self.revision,
+            key: Bytes::copy_from_slice(key),
+            value: Bytes::copy_from_slice(value),
+        };
+        self.puts.push(put.clone());
+        self.keys.entry(put.key.clone()).or_default().push(put);
+    }
+
+    /// Forgets every revision before the newest.
+    pub(crate) fn compact(&mut self) {
+        self.compacted = self.revision;
+    }
+
+    fn header(&self) -> Option<ResponseHeader> {
+        Some(ResponseHeader {
+            cluster_id: 1,
+            member_id: 1,
+            revision: self.revision,
+            raft_term: 2,
+        })
+    }
+
+    fn range(&self, request: &RangeRequest) -> Result<RangeResponse, u32> {
+        let plain = RangeRequest {
+            key: request.key.clone(),
+            range_end: request.range_end.clone(),
+            limit: request.limit,
+            revision: request.revision,
+            ..RangeRequest::default()
+        };
+        if *request != plain || request.key.is_empty() || request.limit < 0 {
+            return Err(INVALID_ARGUMENT);
+        }
+        if request.revision > self.revision
+            || (request.revision > 0 && request.revision < self.compacted)
+        {
+            return Err(OUT_OF_RANGE);
+        }
+        let at = match request.revision {
+            0 => self.revision,
+            revision => revision,
+        };
+        let matching: Vec<&Put> = self
+            .keys
+            .range(request.key.clone()..)
+            .take_while(|(key, _)| match request.range_end.as_ref() {
+                b"" => **key == request.key,
+                b"\0" => true,
+                end => key.as_ref() < end,
+            })
+            .filter_map(|(_, versions)| versions.iter().rev().find(|put| put.revision <= at))
+            .collect();
+        let limit = match request.limit {
+            0 => usize::MAX,
+            limit => usize::try_from(limit).map_err(|_| INVALID_ARGUMENT)?,
+        };
+        Ok(RangeResponse {
+            header: self.header(),
+            more: matching.len() > limit,
+            count: i64::try_from(matching.len()).expect("few keys"),
+            kvs: matching
+                .into_iter()
+                .take(limit)
+                .map(|put| self.key_value(put))
+                .collect(),
+        })
+    }
+
+    fn key_value(&self, put: &Put) -> KeyValue {
+        let versions = &self.keys[&put.key];
+        let version = versions
+            .iter()
+            .take_while(|it| it.revision <= put.revision)
+            .count();
+        KeyValue {
+            key: put.key.clone(),
+            value: put.value.clone(),
+            create_revision: versions[0].revision,
+            mod_revision: put.revision,
+            version: i64::try_from(version).expect("few versions"),
+            lease: 0,
+        }
+    }
+
+    fn txn(&mut self, request: &TxnRequest) -> Result<TxnResponse, u32> {
+        let mut succeeded = true;
+        for compare in &request.compare {
+            succeeded &= self.holds(compare)?;
+        }
+        let operations = match succeeded {
+            true => &request.success,
+            false => &request.failure,
+        };
+        let responses = operations
+            .iter()
+            .map(|operation| self.operate(operation))
+            .collect::<Result<_, _>>()?;
+        Ok(TxnResponse {
+            header: self.header(),
+            succeeded,
+            responses,
+        })
+    }
+
+    fn holds(&self, compare: &Compare) -> Result<bool, u32> {
+        let equal = compare.result == i32::from(compare::CompareResult::Equal);
+        let target = compare.target == i32::from(compare::CompareTarget::Mod);
+        match compare.target_union {
+            Some(compare::TargetUnion::ModRevision(revision))
+                if equal && target && compare.range_end.is_empty() =>
+            {
+                let held = self.get(&compare.key).map_or(0, |put| put.revision);
+                Ok(held == revision)
+            }
+            _ => Err(INVALID_ARGUMENT),
+        }
+    }
+
+    fn operate(&mut self, operation: &RequestOp) -> Result<ResponseOp, u32> {
+        let response = match &operation.request {
+            Some(request_op::Request::RequestPut(put)) => {
+                let plain = PutRequest {
+                    key: put.key.clone(),
+                    value: put.value.clone(),
+                    ..PutRequest::default()
+                };
+                if *put != plain || put.key.is_empty() {
+                    return Err(INVALID_ARGUMENT);
+                }
+                self.put(&put.key, &put.value);
+                response_op::Response::ResponsePut(PutResponse {
+                    header: self.header(),
+                    prev_kv: None,
+                })
+            }
+            Some(request_op::Request::RequestRange(range)) => {
+                response_op::Response::ResponseRange(self.range(range)?)
+            }
+            _ => return Err(INVALID_ARGUMENT),
+        };
+        Ok(ResponseOp {
+            response: Some(response),
+        })
+    }
+}
