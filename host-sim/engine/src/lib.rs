@@ -37,7 +37,11 @@ use writer::Writer;
     missing_docs,
     reason = "generated; the calls are documented in etcd.proto"
 )]
-#[allow(clippy::all, reason = "generated")]
+#[allow(
+    clippy::all,
+    clippy::allow_attributes_without_reason,
+    reason = "generated"
+)]
 pub mod rpc {
     tonic::include_proto!("etcdserverpb");
 }
