@@ -5,7 +5,7 @@ mod support;
 use std::time::Duration;
 
 use etcd_wire::WatchCreateRequest;
-use support::requests::{ON, all, get, keys, put, txn, unchanged};
+use support::requests::{ON, all, delete, get, keys, put, put_as, txn, unchanged};
 use support::server::{Call, Outcome, Server};
 use support::watching::{Watching, on};
 use tonic::Code;
@@ -59,6 +59,44 @@ async fn one_winner_per_revision_in_a_group() {
         assert_eq!(winners, 1, "round {round}");
         assert_eq!(server.running().revision(), 2 + round);
     }
+}
+
+/// A transaction that is found impossible only after it has written leaves nothing, and its group is none the worse.
+/// (It deletes the key whose value it then wants to keep; a real etcd ends its process over this.)
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_late_refusal_leaves_nothing() {
+    let server = std::sync::Arc::new(Server::embedded().await);
+    server.call(&all([put("z", "1")]).into()).await;
+    let calls: Vec<_> = (0..64)
+        .map(|number| {
+            let server = std::sync::Arc::clone(&server);
+            let request = if number % 8 == 0 {
+                all([
+                    put("lost", "1"),
+                    delete("z", ON, false),
+                    put_as("z", "", |put| put.ignore_value = true),
+                ])
+            } else {
+                all([put(&format!("k{number:02}"), "1")])
+            };
+            tokio::spawn(async move { server.call(&request.into()).await.code() })
+        })
+        .collect();
+    for (number, code) in calls.into_iter().enumerate() {
+        let expected = if number % 8 == 0 {
+            Code::InvalidArgument
+        } else {
+            Code::Ok
+        };
+        assert_eq!(code.await.expect("no panic"), expected, "call {number}");
+    }
+    let Outcome::Range(everything) = server.call(&keys("a", ON).into()).await else {
+        panic!("a read is not refused");
+    };
+    assert_eq!(everything.count, 1 + 64 - 8);
+    assert!(everything.kvs.iter().all(|kv| kv.key != "lost"));
+    assert!(everything.kvs.iter().any(|kv| kv.key == "z"));
+    assert_eq!(server.running().revision(), 2 + 64 - 8);
 }
 
 /// A watcher that takes nothing while far more is written than its stream holds still hears of everything, in order.

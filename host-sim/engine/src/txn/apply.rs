@@ -22,8 +22,13 @@ pub fn apply(
     path: &Path,
     writing: &mut Writing<'_, '_>,
 ) -> Result<TxnResponse, Fault> {
+    let mut bytes = 0;
     run(request, path, &mut |operation| match operation {
-        Request::RequestRange(range) => inner_range(range, writing).map(Response::ResponseRange),
+        Request::RequestRange(range) => {
+            let response = inner_range(range, writing)?;
+            count(&mut bytes, &response)?;
+            Ok(Response::ResponseRange(response))
+        }
         Request::RequestPut(request) => put(request, writing).map(Response::ResponsePut),
         Request::RequestDeleteRange(request) => {
             delete(request, writing).map(Response::ResponseDeleteRange)
@@ -47,10 +52,7 @@ where
     let mut response = run(request, &path, &mut |operation| match operation {
         Request::RequestRange(request) => {
             let response = range(request, view, progress)?;
-            bytes += size(&response);
-            if bytes > MAX_ANSWER_BYTES {
-                return Err(Refusal::AnswerTooLarge.into());
-            }
+            count(&mut bytes, &response)?;
             Ok(Response::ResponseRange(response))
         }
         // `is_read_only` lets nothing else through.
@@ -153,10 +155,13 @@ fn header(revision: i64) -> Option<ResponseHeader> {
     })
 }
 
-fn size(response: &RangeResponse) -> usize {
-    response
-        .kvs
-        .iter()
-        .map(|kv| kv.key.len() + kv.value.len())
-        .sum()
+/// Adds a part of an answer to the size of the whole, which is bounded.
+fn count(bytes: &mut usize, part: &RangeResponse) -> Result<(), Refusal> {
+    for kv in &part.kvs {
+        *bytes += kv.key.len() + kv.value.len();
+    }
+    if *bytes > MAX_ANSWER_BYTES {
+        return Err(Refusal::AnswerTooLarge);
+    }
+    Ok(())
 }

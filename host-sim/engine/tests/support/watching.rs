@@ -26,7 +26,7 @@ pub struct Watching {
 /// etcd answers a call's headers with its first message, so the call is only awaited when a message is.
 enum Answers {
     Opening(JoinHandle<Result<Streaming<WatchResponse>, Status>>),
-    Open(Streaming<WatchResponse>),
+    Open(Box<Streaming<WatchResponse>>),
 }
 
 impl Watching {
@@ -89,7 +89,7 @@ impl Watching {
     async fn message(&mut self) -> Result<Option<WatchResponse>, Status> {
         if let Answers::Opening(opening) = &mut self.answers {
             let opened = opening.await.expect("the call does not panic")?;
-            self.answers = Answers::Open(opened);
+            self.answers = Answers::Open(Box::new(opened));
         }
         match &mut self.answers {
             Answers::Open(answers) => answers.message().await,
