@@ -32,8 +32,14 @@ impl Stream {
         }
     }
 
-    /// The body is complete, if its end was not already seen.
-    fn finish_body(&self) -> Action {
+    /// More of the body is there, or all of it.
+    fn body_grown(&self, complete: bool) -> Action {
+        let step = self.advance(Input::BodyGrown {
+            total_bytes: self.body_bytes,
+        });
+        if !complete || !matches!(step, Step::AwaitBody) {
+            return act(step);
+        }
         let body = hostcalls::get_buffer(BufferType::HttpRequestBody, 0, self.body_bytes);
         let body = body.ok().flatten().unwrap_or_default();
         act(self.advance(Input::Body(&body)))
@@ -70,18 +76,12 @@ impl HttpContext for Stream {
     fn on_http_request_body(&mut self, body_size: usize, end_of_stream: bool) -> Action {
         // Cumulative: all that is buffered so far.
         self.body_bytes = body_size;
-        let step = self.advance(Input::BodyGrown {
-            total_bytes: body_size,
-        });
-        match step {
-            Step::AwaitBody if end_of_stream => self.finish_body(),
-            step => act(step),
-        }
+        self.body_grown(end_of_stream)
     }
 
     fn on_http_request_trailers(&mut self, _num_trailers: usize) -> Action {
         // With trailers the end of the body is never announced by itself.
-        self.finish_body()
+        self.body_grown(true)
     }
 }
 

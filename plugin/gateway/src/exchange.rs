@@ -4,9 +4,11 @@
 //! known one floor below; how bytes travel, one floor above.
 //!
 //! How to drive it: [`Exchange::advance`] with the head, then as the returned [`Step`] says. After a reply or a pass-on
-//! nothing changes any more: whatever comes late is answered with [`Step::Settled`].
+//! nothing changes any more: whatever comes late is answered with [`Step::Settled`] or, again, [`Step::PassOn`].
 
 mod request;
+#[cfg(test)]
+mod tests;
 
 use ledger::Timestamp;
 
@@ -56,9 +58,9 @@ pub enum Step {
     AwaitOutcome,
     /// Send this reply; the exchange is over.
     Reply(Reply),
-    /// Pass the request on without [`IDENTITY_HEADERS`]; the exchange is over.
+    /// Pass the request on without [`IDENTITY_HEADERS`]; the exchange is over, whatever follows passes too.
     PassOn,
-    /// Nothing: the exchange was over already.
+    /// Nothing: the reply was sent already.
     Settled,
 }
 
@@ -83,6 +85,9 @@ enum State {
     New,
     AwaitsBody(Box<Accepted>),
     AwaitsOutcome(Asked),
+    /// Passed on: the rest of the request passes too.
+    PassedOn,
+    /// Replied to.
     Settled,
 }
 
@@ -135,6 +140,7 @@ impl Exchange {
                 return match self.state {
                     State::AwaitsBody(_) => Step::AwaitBody,
                     State::AwaitsOutcome(_) => Step::AwaitOutcome,
+                    State::PassedOn => Step::PassOn,
                     State::New | State::Settled => Step::Settled,
                 };
             }
@@ -150,6 +156,7 @@ impl Exchange {
     ) -> Step {
         let failure = match reached {
             Ok(Reached::PassOn) => {
+                self.state = State::PassedOn;
                 host.count(Counter::PassedOn);
                 return Step::PassOn;
             }
