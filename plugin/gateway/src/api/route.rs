@@ -32,6 +32,12 @@ impl Operation {
         matches!(self, Self::SummaryBatch | Self::Balance | Self::Summary)
     }
 
+    /// Whether it is for a site, named by `siteCode`.
+    #[must_use]
+    pub const fn has_site(self) -> bool {
+        matches!(self, Self::Create | Self::AddPoints)
+    }
+
     /// The status of its success.
     #[must_use]
     pub const fn success_status(self) -> u16 {

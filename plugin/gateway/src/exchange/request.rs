@@ -84,12 +84,17 @@ impl Accepted {
             }
         } else {
             let customer = input::customer_id(route.customer_segment)?;
-            let query = Query::parse(target.query)?;
-            let (code, site) = query.site(&config.sites)?;
+            let site = if operation.has_site() {
+                let query = Query::parse(target.query)?;
+                let (code, site) = query.site(&config.sites)?;
+                (code.to_owned(), site)
+            } else {
+                (String::new(), Site::default())
+            };
             Wish::Customer {
                 operation,
                 customer,
-                site: (code.to_owned(), site),
+                site,
             }
         };
         Ok(Self {
