@@ -60,11 +60,14 @@ pub fn module() -> anyhow::Result<(PathBuf, Shape)> {
     Ok((path, shape))
 }
 
-/// Builds `host-sim` and returns where it is.
+/// Builds `host-sim`, unless `$HOST_SIM` names one, and returns where it is.
 ///
 /// # Errors
-/// When the build fails.
+/// When the build fails, or what `$HOST_SIM` names is not there.
 pub fn host_sim() -> anyhow::Result<PathBuf> {
+    if std::env::var_os("HOST_SIM").is_some_and(|given| !given.is_empty()) {
+        return Ok(testbed::host_sim()?);
+    }
     progress("building host-sim (the first time takes minutes)");
     cargo::run(&["build", "--package", "host-sim"])?;
     Ok(testbed::cargo_target_dir().join("debug/host-sim"))
