@@ -44,6 +44,19 @@ impl Headers {
             .map(|(_, value)| value)
     }
 
+    /// All values of that name with commas between, as an attribute shows them.
+    pub fn joined(&self, name: &[u8]) -> Option<Vec<u8>> {
+        self.0
+            .iter()
+            .filter(|(have, _)| have.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.clone())
+            .reduce(|mut all, value| {
+                all.push(b',');
+                all.extend(value);
+                all
+            })
+    }
+
     /// Appends an entry, keeping others of that name.
     pub fn add(&mut self, name: &[u8], value: &[u8]) {
         self.0.push((name.to_ascii_lowercase(), value.to_vec()));

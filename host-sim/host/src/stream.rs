@@ -38,6 +38,8 @@ pub(crate) struct Half {
     pub headers_open: bool,
     pub headers_sent: bool,
     pub body: Vec<u8>,
+    /// The module may change the body: while it is shown, and while it is held back.
+    pub body_open: bool,
     pub trailers: Option<Headers>,
     pub trailers_open: bool,
     /// Headers, body or trailers said that nothing follows.
@@ -52,6 +54,7 @@ impl Default for Half {
             headers_open: false,
             headers_sent: false,
             body: Vec::new(),
+            body_open: false,
             trailers: None,
             trailers_open: false,
             ended: false,

@@ -64,13 +64,18 @@ fn contents(state: &mut State, kind: BufferType) -> Result<&[u8], Status> {
 
 fn set(call: &mut Call<'_>, kind: u32, start: u32, length: u32, ptr: u32, size: u32) -> Answer {
     let kind = BufferType::from_wasm(kind).ok_or(Status::BadArgument)?;
+    contents(call.data_mut(), kind)?;
     let data = read(call, ptr, size)?;
     let stream = call.data_mut().acting_stream().ok_or(Status::BadArgument)?;
-    let body = match kind {
-        BufferType::RequestBody => &mut stream.request.body,
-        BufferType::ResponseBody => &mut stream.response.body,
+    let half = match kind {
+        BufferType::RequestBody => &mut stream.request,
+        BufferType::ResponseBody => &mut stream.response,
         _ => return Err(Status::BadArgument.into()),
     };
+    if !half.body_open {
+        return Err(Status::BadArgument.into());
+    }
+    let body = &mut half.body;
     let (Ok(start), Ok(length)) = (usize::try_from(start), usize::try_from(length)) else {
         return Err(Status::BadArgument.into());
     };

@@ -27,7 +27,12 @@ fn kind(map: u32) -> Result<MapType, Status> {
 }
 
 fn pairs(call: &mut Call<'_>, map: u32, ptr_ptr: u32, size_ptr: u32) -> Answer {
-    let bytes = encode_pairs(call.data_mut().map(kind(map)?)?);
+    // Where a single value is a bad argument, all pairs of a missing map are simply none.
+    let bytes = call
+        .data_mut()
+        .map(kind(map)?)
+        .map(encode_pairs)
+        .unwrap_or_default();
     hand_over(call, &bytes, ptr_ptr, size_ptr)
 }
 

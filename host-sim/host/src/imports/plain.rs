@@ -57,17 +57,25 @@ fn set_tick(call: &mut Call<'_>, period_ms: u32) -> Answer {
     Ok(())
 }
 
-/// Only a stream's request and response can be resumed or reset here.
-fn side(kind: u32) -> Result<Side, Status> {
+/// The kinds of stream: of an HTTP request, and of a raw connection, which a filter of requests does not have.
+fn side(kind: u32) -> Result<Option<Side>, Status> {
     match kind {
-        0 => Ok(Side::Request),
-        1 => Ok(Side::Response),
+        0 => Ok(Some(Side::Request)),
+        1 => Ok(Some(Side::Response)),
+        2 | 3 => Ok(None),
         _ => Err(Status::BadArgument),
     }
 }
 
 fn resume(call: &mut Call<'_>, kind: u32) -> Answer {
-    let side = side(kind)?;
+    let Some(side) = side(kind)? else {
+        // As measured: the downstream one is let through, the upstream one is not there.
+        return if kind == 2 {
+            Ok(())
+        } else {
+            Err(Status::Unimplemented.into())
+        };
+    };
     let state = call.data_mut();
     let id = state.acting();
     if let Some(stream) = state.streams.get_mut(&id) {
@@ -82,7 +90,9 @@ fn resume(call: &mut Call<'_>, kind: u32) -> Answer {
 }
 
 fn close(call: &mut Call<'_>, kind: u32) -> Answer {
-    side(kind)?;
+    if side(kind)?.is_none() {
+        return Ok(());
+    }
     let state = call.data_mut();
     let id = state.acting();
     if state.streams.contains_key(&id) {
@@ -134,7 +144,7 @@ fn effective(call: &mut Call<'_>, context: u32) -> Answer {
 fn done(call: &mut Call<'_>) -> Answer {
     let state = call.data_mut();
     if !state.draining || state.acting() != ROOT_CONTEXT {
-        return Err(Status::InternalFailure.into());
+        return Err(Status::NotFound.into());
     }
     state.draining = false;
     state.deferred.push_back(Deferred::Drained);

@@ -44,12 +44,8 @@ fn find(state: &mut State, path: &[u8]) -> Option<Vec<u8>> {
     }
     let mut parts = path.split(|byte| *byte == 0);
     match (parts.next()?, parts.next()?, parts.next()) {
-        (b"request", b"headers", Some(name)) => {
-            stream.request.headers.get_bytes(name).map(<[u8]>::to_vec)
-        }
-        (b"response", b"headers", Some(name)) => {
-            stream.response.headers.get_bytes(name).map(<[u8]>::to_vec)
-        }
+        (b"request", b"headers", Some(name)) => stream.request.headers.joined(name),
+        (b"response", b"headers", Some(name)) => stream.response.headers.joined(name),
         (b"request", attribute, None) => request(stream, attribute),
         (b"response", b"code", None) => {
             let status = std::str::from_utf8(stream.response.headers.get(":status")?).ok()?;

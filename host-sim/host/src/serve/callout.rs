@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response};
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -251,7 +251,7 @@ impl Cluster {
         let body = FedBody::whole(frames::encode(message));
         let response = self.grpc_request(target, body, limit).await?;
         http_status(&response)?;
-        if let Some(end) = grpc_status(response.headers()) {
+        if let Some(end) = only_trailers(&response) {
             return Err(end);
         }
         let whole = Limited::new(response.into_body(), MAX_MESSAGE_BYTES)
@@ -262,7 +262,7 @@ impl Cluster {
         match end {
             Some(end) if end.status != 0 => return Err(end),
             Some(_) => {}
-            None => return Err(GrpcFailure::new(UNKNOWN, "")),
+            None => return Err(no_status()),
         }
         let mut decoder = Decoder::default();
         decoder.push(&whole.to_bytes());
@@ -309,7 +309,7 @@ async fn receive(
     if let Err(failure) = http_status(&response) {
         return failure;
     }
-    if let Some(end) = grpc_status(response.headers()) {
+    if let Some(end) = only_trailers(&response) {
         report(StreamEvent::Initial(Headers::default()));
         report(StreamEvent::Trailing(from_map(response.headers())));
         return end;
@@ -323,7 +323,7 @@ async fn receive(
         };
         if let Some(trailers) = frame.trailers_ref() {
             report(StreamEvent::Trailing(from_map(trailers)));
-            return grpc_status(trailers).unwrap_or_else(|| GrpcFailure::new(UNKNOWN, ""));
+            return grpc_status(trailers).unwrap_or_else(no_status);
         }
         if let Some(data) = frame.data_ref() {
             decoder.push(data);
@@ -336,7 +336,7 @@ async fn receive(
             }
         }
     }
-    GrpcFailure::new(UNKNOWN, "")
+    no_status()
 }
 
 fn http_status(response: &Response<Incoming>) -> Result<(), GrpcFailure> {
@@ -346,6 +346,19 @@ fn http_status(response: &Response<Incoming>) -> Result<(), GrpcFailure> {
     }
 }
 
+/// The status of an answer that consists of its head alone.
+fn only_trailers(response: &Response<Incoming>) -> Option<GrpcFailure> {
+    if !response.body().is_end_stream() {
+        return None;
+    }
+    Some(grpc_status(response.headers()).unwrap_or_else(no_status))
+}
+
+/// Envoy's words for an answer that ends without a status.
+fn no_status() -> GrpcFailure {
+    GrpcFailure::new(UNKNOWN, "via_upstream")
+}
+
 fn grpc_status(headers: &HeaderMap) -> Option<GrpcFailure> {
     let status = headers.get("grpc-status")?.to_str().ok()?.parse().ok()?;
     let message = headers
@@ -353,7 +366,12 @@ fn grpc_status(headers: &HeaderMap) -> Option<GrpcFailure> {
         .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
     Some(GrpcFailure {
         status,
-        message: message.unwrap_or_default(),
+        // Envoy says beside the other side's words where they come from.
+        message: match message {
+            _ if status == 0 => String::new(),
+            Some(message) => format!("{message}{{via_upstream}}"),
+            None => "via_upstream".to_owned(),
+        },
     })
 }
 

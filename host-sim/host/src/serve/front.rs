@@ -1,6 +1,5 @@
 //! Clients: HTTP/1.1 and HTTP/2 connections of one worker, each request a stream of its VM.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
@@ -13,7 +12,7 @@ use hyper_util::server::conn::auto;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::watch;
 
-use super::body::{FedBody, Part};
+use super::body::{BrokenOff, FedBody, Part};
 use super::callout::LocalExecutor;
 use super::convert::{from_map, request_headers, status, to_map, uuid};
 use super::local::{Local, Reply, StreamKey};
@@ -42,10 +41,8 @@ pub(super) async fn connection(
     peer: SocketAddr,
     mut stop: watch::Receiver<bool>,
 ) {
-    let service = hyper::service::service_fn(move |request| {
-        let local = Rc::clone(&local);
-        async move { Ok::<_, Infallible>(request_in(local, peer, request).await) }
-    });
+    let service =
+        hyper::service::service_fn(move |request| request_in(Rc::clone(&local), peer, request));
     let builder = auto::Builder::new(LocalExecutor);
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
@@ -82,23 +79,29 @@ fn finish(mut answer: Answer) -> Answer {
     answer
 }
 
-async fn request_in(local: Rc<Local>, peer: SocketAddr, request: Request<Incoming>) -> Answer {
+/// One request, to its answer or to being broken off: without a byte over HTTP/1.1, by a reset over HTTP/2.
+async fn request_in(
+    local: Rc<Local>,
+    peer: SocketAddr,
+    request: Request<Incoming>,
+) -> Result<Answer, BrokenOff> {
     let new_id = || {
         let mut bytes = [0; 16];
         System::default().fill(&mut bytes);
         uuid(bytes)
     };
     let Some(headers) = request_headers(&request, new_id) else {
-        return plain(StatusCode::BAD_REQUEST);
+        return Ok(plain(StatusCode::BAD_REQUEST));
     };
     let info = StreamInfo {
         source_address: peer.to_string(),
         protocol: protocol(request.version()).to_owned(),
     };
+    let closes_on_400 = request.version() < Version::HTTP_2;
     let mut body = request.into_body();
     let end_stream = body.is_end_stream();
     let Some((key, mut replies)) = local.begin(info, headers, end_stream) else {
-        return plain(StatusCode::SERVICE_UNAVAILABLE);
+        return Ok(plain(StatusCode::SERVICE_UNAVAILABLE));
     };
     let guard = Guard {
         local: Rc::clone(&local),
@@ -110,10 +113,16 @@ async fn request_in(local: Rc<Local>, peer: SocketAddr, request: Request<Incomin
             biased;
             reply = replies.recv() => return match reply {
                 Some(Reply::Head { headers, end_stream }) => {
-                    answer(&headers, end_stream, replies, guard)
+                    let mut answer = answer(&headers, end_stream, replies, guard);
+                    // Envoy takes its own 400 for a broken message and ends the connection with it.
+                    if closes_on_400 && answer.status() == StatusCode::BAD_REQUEST {
+                        let close = http::HeaderValue::from_static("close");
+                        answer.headers_mut().insert("connection", close);
+                    }
+                    Ok(answer)
                 }
-                Some(Reply::Lost) | None => plain(StatusCode::SERVICE_UNAVAILABLE),
-                Some(Reply::Part(_)) => broken(),
+                Some(Reply::Lost) | None => Ok(plain(StatusCode::SERVICE_UNAVAILABLE)),
+                Some(Reply::Part(_)) => Err(BrokenOff),
             },
             () = read_some(&local, key, &mut body, &mut reading), if reading => {}
         }
@@ -204,13 +213,6 @@ fn fed(
         }
     });
     FedBody::fed(parts, Some(guard))
-}
-
-/// The client sees its stream reset.
-fn broken() -> Answer {
-    let (sender, parts) = unbounded_channel();
-    let _ = sender.send(Part::Broken);
-    Response::new(FedBody::fed(parts, None))
 }
 
 fn protocol(version: Version) -> &'static str {

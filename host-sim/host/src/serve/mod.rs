@@ -7,7 +7,7 @@ mod admin;
 mod body;
 mod callout;
 mod convert;
-mod frames;
+pub mod frames;
 mod local;
 mod log;
 mod thread;

@@ -179,6 +179,7 @@ impl Vm {
         if buffering && half.body.len() > limit {
             return self.too_large(id, side);
         }
+        half.body_open = true;
         let length = u32::try_from(half.body.len()).unwrap_or(u32::MAX);
         let callback = match side {
             Side::Request => self.exports.request_body.clone(),
@@ -246,6 +247,7 @@ impl Vm {
             return;
         }
         half.phase = Phase::Flowing;
+        half.body_open = false;
         let body = std::mem::take(&mut half.body);
         let trailers = half.trailers.take();
         half.trailers_open = false;

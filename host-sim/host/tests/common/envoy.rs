@@ -1,0 +1,98 @@
+//! A real Envoy on free ports, with the probe in it; stopped when dropped, also when a test fails.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use super::{client, probe, until};
+
+/// A running Envoy.
+pub struct Envoy {
+    child: Child,
+    pub address: SocketAddr,
+    pub admin: SocketAddr,
+    _folder: tempfile::TempDir,
+}
+
+impl Drop for Envoy {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Envoy {
+    /// Starts it and waits until it listens.
+    pub fn start(binary: &Path, clusters: &BTreeMap<String, String>) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = folder.path().join("envoy.yaml");
+        std::fs::write(&config, configuration(clusters)).expect("writable");
+        let admin_path = folder.path().join("admin");
+        let log = std::fs::File::create(folder.path().join("log")).expect("writable");
+        let child = Command::new(binary)
+            .args([
+                "--use-dynamic-base-id",
+                "--concurrency",
+                "1",
+                "-l",
+                "warn",
+                "-c",
+            ])
+            .arg(&config)
+            .arg("--admin-address-path")
+            .arg(&admin_path)
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("$ENVOY starts");
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
+        let mut envoy = Self {
+            child,
+            address: nowhere,
+            admin: nowhere,
+            _folder: folder,
+        };
+        until("Envoy writes its admin address", || {
+            assert!(matches!(envoy.child.try_wait(), Ok(None)), "Envoy ended");
+            let text = std::fs::read_to_string(&admin_path).unwrap_or_default();
+            text.trim().parse().map(|found| envoy.admin = found).is_ok()
+        });
+        until("Envoy listens", || {
+            let listeners = client::get(envoy.admin, "/listeners").body;
+            listeners
+                .trim()
+                .split_once("::")
+                .and_then(|(_, address)| address.parse().ok())
+                .map(|found| envoy.address = found)
+                .is_some()
+        });
+        until("Envoy is live", || {
+            client::get(envoy.admin, "/ready").body.starts_with("LIVE")
+        });
+        envoy
+    }
+}
+
+fn configuration(clusters: &BTreeMap<String, String>) -> String {
+    let mut text = include_str!("envoy.yaml").replace("@WASM@", &probe().display().to_string());
+    for (name, endpoint) in clusters {
+        let (host, port) = endpoint.split_once(':').expect("HOST:PORT");
+        let options = if name.ends_with('2') {
+            "    typed_extension_protocol_options:\n      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:\n        \
+             \"@type\": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions\n        \
+             explicit_http_config: { http2_protocol_options: {} }\n"
+        } else {
+            ""
+        };
+        write!(
+            text,
+            "  - name: {name}\n    connect_timeout: 1s\n    type: STATIC\n{options}    load_assignment: {{ cluster_name: {name}, \
+             endpoints: [ {{ lb_endpoints: [ {{ endpoint: {{ address: {{ socket_address: {{ address: {host}, \
+             port_value: {port} }} }} }} }} ] }} ] }}\n"
+        )
+        .expect("memory");
+    }
+    text
+}

@@ -1,0 +1,143 @@
+//! What the tests of the host share: the probe filter, gateways that run it, plain clients, an upstream.
+//!
+//! Each gateway is this host, and with `$ENVOY` set also the real one; both get the same requests.
+
+#![allow(dead_code, reason = "each test binary uses the part it needs")]
+
+pub mod client;
+pub mod envoy;
+pub mod upstream;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use host::serve::{Options, Running, ServeError};
+use host::{Plugin, Program};
+
+/// Nothing in these tests takes longer on a working machine.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The probe filter, built once per run.
+pub fn probe() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/probe");
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("probe");
+        let status = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--release", "--target", "wasm32-wasip1"])
+            .arg("--target-dir")
+            .arg(&target)
+            .current_dir(source)
+            .env_remove("CARGO_TARGET_DIR")
+            .env_remove("RUSTFLAGS")
+            .status()
+            .expect("cargo runs");
+        assert!(status.success(), "the probe filter must build");
+        target.join("wasm32-wasip1/release/probe.wasm")
+    })
+}
+
+/// The probe, compiled once per test binary.
+pub fn program() -> Program {
+    static COMPILED: OnceLock<Program> = OnceLock::new();
+    COMPILED
+        .get_or_init(|| Program::load(probe()).expect("the probe compiles"))
+        .clone()
+}
+
+/// Clusters that every gateway of the tests knows: `up` and `dead` over HTTP/1.1, `up2` and `dead2` over HTTP/2.
+pub fn clusters(upstream: SocketAddr) -> BTreeMap<String, String> {
+    // A port that was free a moment ago refuses connections.
+    let dead = std::net::TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .expect("a free port");
+    [
+        ("up", upstream),
+        ("up2", upstream),
+        ("dead", dead),
+        ("dead2", dead),
+    ]
+    .map(|(name, address)| (name.to_owned(), address.to_string()))
+    .into()
+}
+
+/// Options for serving the probe.
+pub fn options(clusters: BTreeMap<String, String>) -> Options {
+    Options {
+        listen: ([127, 0, 0, 1], 0).into(),
+        admin: Some(([127, 0, 0, 1], 0).into()),
+        wasm: probe().to_owned(),
+        plugin: Plugin {
+            max_body_buffer_bytes: 65_536,
+            ..Plugin::default()
+        },
+        clusters,
+        workers: 1,
+        reload_backoff_ms: 0,
+    }
+}
+
+/// Serves the probe in this process.
+pub fn serve(options: Options) -> Result<Running, ServeError> {
+    host::serve::start(options)
+}
+
+/// Waits until the condition holds; the wait is bounded.
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "waited in vain: {what}");
+        // Only how often it is looked at; how long it takes is up to the other side.
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// A gateway with the probe in it.
+pub enum Gateway {
+    /// This host.
+    Host(Running),
+    /// The real one.
+    Envoy(envoy::Envoy),
+}
+
+impl Gateway {
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Host(_) => "host",
+            Self::Envoy(_) => "Envoy",
+        }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        match self {
+            Self::Host(running) => running.local_addr,
+            Self::Envoy(envoy) => envoy.address,
+        }
+    }
+
+    pub fn admin(&self) -> SocketAddr {
+        match self {
+            Self::Host(running) => running.admin_addr.expect("asked for"),
+            Self::Envoy(envoy) => envoy.admin,
+        }
+    }
+}
+
+/// This host, and Envoy when `$ENVOY` names one. Says so when it does not.
+pub fn gateways(clusters: &BTreeMap<String, String>) -> Vec<Gateway> {
+    let mut all = vec![Gateway::Host(
+        serve(options(clusters.clone())).expect("the probe is served"),
+    )];
+    match std::env::var_os("ENVOY") {
+        Some(binary) => all.push(Gateway::Envoy(envoy::Envoy::start(
+            Path::new(&binary),
+            clusters,
+        ))),
+        None => eprintln!("$ENVOY is not set: the real Envoy is not compared in this run"),
+    }
+    all
+}
