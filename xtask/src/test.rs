@@ -6,10 +6,9 @@ use std::process::Stdio;
 
 use anyhow::{Context as _, ensure};
 
-use crate::{build, cargo};
+use crate::build::{self, WASM_ONLY};
+use crate::cargo;
 
-/// The filter is built for wasm alone: natively its host functions have nobody to link with.
-const WASM_ONLY: &str = "filter";
 /// How many steps there are.
 const STEPS: usize = 7;
 
