@@ -272,7 +272,11 @@ fn grpc_calls_end_as_they_do_in_envoy() {
     on_each(|gateway| {
         for (method, cluster, expected) in [
             ("Echo", "up2", "grpc 0 echo hello status=0 message="),
-            ("Refuse", "up2", "grpc 9  status=9 message=not so{via_upstream}"),
+            (
+                "Refuse",
+                "up2",
+                "grpc 9  status=9 message=not so{via_upstream}",
+            ),
         ] {
             let body = said(
                 gateway,
@@ -487,6 +491,9 @@ fn a_client_that_left_is_told_by_the_effective_context() {
         stream
             .write_all(b"GET /probe/root-grpc-slow HTTP/1.1\r\nhost: probe.test\r\n\r\n")
             .expect("sent");
+        until("the root has asked the upstream", || {
+            said(gateway, "/probe/shared-value", &[("x-key", b"sent")]) == "yes"
+        });
         drop(stream);
         until("the root finds the context gone", || {
             said(gateway, "/probe/shared-value", &[("x-key", b"gone")]) == "2"

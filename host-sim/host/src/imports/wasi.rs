@@ -96,7 +96,7 @@ fn fd_write(call: &mut Call<'_>, fd: u32, iovs: u32, iovs_len: u32, written_ptr:
         2 => LogLevel::Error,
         _ => return Ok(BADF),
     };
-    let table_len = iovs_len.checked_mul(8).unwrap_or(u32::MAX);
+    let table_len = iovs_len.saturating_mul(8);
     let mut line = Vec::new();
     for entry in read(call, iovs, table_len)?.chunks_exact(8) {
         let word = |at: usize| {

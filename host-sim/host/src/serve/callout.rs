@@ -266,7 +266,7 @@ impl Cluster {
         }
         let mut decoder = Decoder::default();
         decoder.push(&whole.to_bytes());
-        match decoder.next() {
+        match decoder.next_message() {
             Ok(Some(message)) => Ok(message),
             Ok(None) => Err(GrpcFailure::new(INTERNAL, "")),
             Err(error) => Err(GrpcFailure::new(INTERNAL, &error.to_string())),
@@ -328,7 +328,7 @@ async fn receive(
         if let Some(data) = frame.data_ref() {
             decoder.push(data);
             loop {
-                match decoder.next() {
+                match decoder.next_message() {
                     Ok(Some(message)) => report(StreamEvent::Message(message)),
                     Ok(None) => break,
                     Err(error) => return GrpcFailure::new(INTERNAL, &error.to_string()),

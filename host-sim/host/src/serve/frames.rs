@@ -44,7 +44,7 @@ impl Decoder {
     ///
     /// # Errors
     /// [`FrameError`]: the stream is broken from here on.
-    pub fn next(&mut self) -> Result<Option<Vec<u8>>, FrameError> {
+    pub fn next_message(&mut self) -> Result<Option<Vec<u8>>, FrameError> {
         let Some(header) = self.0.first_chunk::<HEADER_BYTES>() else {
             return Ok(None);
         };
@@ -78,7 +78,7 @@ mod tests {
             let mut got = Vec::new();
             for part in [&bytes[..cut], &bytes[cut..]] {
                 decoder.push(part);
-                while let Some(message) = decoder.next().expect("sound") {
+                while let Some(message) = decoder.next_message().expect("sound") {
                     got.push(message);
                 }
             }
@@ -90,9 +90,9 @@ mod tests {
     fn what_is_no_frame_is_refused() {
         let mut decoder = Decoder::default();
         decoder.push(&[1, 0, 0, 0, 0]);
-        assert_eq!(decoder.next(), Err(FrameError::Compressed));
+        assert_eq!(decoder.next_message(), Err(FrameError::Compressed));
         let mut decoder = Decoder::default();
         decoder.push(&[0, 255, 255, 255, 255]);
-        assert!(matches!(decoder.next(), Err(FrameError::TooLarge(_))));
+        assert!(matches!(decoder.next_message(), Err(FrameError::TooLarge(_))));
     }
 }

@@ -82,6 +82,7 @@ pub struct Vm {
     store: Store<State>,
     exports: Exports,
     failed: Option<Trapped>,
+    settling: bool,
 }
 
 impl std::fmt::Debug for Vm {
@@ -140,6 +141,7 @@ impl Vm {
             store,
             exports,
             failed: None,
+            settling: false,
         })
     }
 
@@ -299,18 +301,31 @@ impl Vm {
     }
 
     /// Does what host calls left for after the callback. Each step may call the module again and leave more.
+    /// Only the outermost call does it: what is left during one step waits until that step is whole.
     fn settle(&mut self) -> Result<(), Trapped> {
-        while let Some(deferred) = self.state_mut().deferred.pop_front() {
-            match deferred {
-                Deferred::Resume { stream, side } => self.resume(stream, side)?,
-                Deferred::Reply { stream, reply } => self.local_reply(stream, reply)?,
-                Deferred::Reset { stream } => self.reset(stream)?,
-                Deferred::Drained => {
-                    self.delete_root()?;
-                    self.state_mut().effects.push(Effect::Drained);
-                }
+        if std::mem::replace(&mut self.settling, true) {
+            return self.alive();
+        }
+        let mut result = Ok(());
+        while result.is_ok()
+            && let Some(deferred) = self.state_mut().deferred.pop_front()
+        {
+            result = self.step(deferred);
+        }
+        self.settling = false;
+        result.and_then(|()| self.alive())
+    }
+
+    fn step(&mut self, deferred: Deferred) -> Result<(), Trapped> {
+        match deferred {
+            Deferred::Resume { stream, side } => self.resume(stream, side),
+            Deferred::Reply { stream, reply } => self.local_reply(stream, reply),
+            Deferred::Reset { stream } => self.reset(stream),
+            Deferred::Drained => {
+                self.delete_root()?;
+                self.state_mut().effects.push(Effect::Drained);
+                Ok(())
             }
         }
-        self.alive()
     }
 }

@@ -147,7 +147,7 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Parts>, std::io::
         "/test.Service/Echo" => {
             let mut decoder = Decoder::default();
             decoder.push(&body);
-            let message = decoder.next().expect("a frame").expect("whole");
+            let message = decoder.next_message().expect("a frame").expect("whole");
             let echo = [b"echo ", &message[..]].concat();
             grpc(parts(
                 vec![Frame::data(encode(&echo)), Frame::trailers(trailers("0"))],
@@ -191,7 +191,7 @@ fn chat(mut body: Incoming) -> Response<Parts> {
                 continue;
             };
             decoder.push(&data);
-            while let Some(message) = decoder.next().expect("frames") {
+            while let Some(message) = decoder.next_message().expect("frames") {
                 let echo = encode(&[b"echo ", &message[..]].concat());
                 let _ = sender.send(Ok(Frame::data(echo)));
             }

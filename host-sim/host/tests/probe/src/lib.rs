@@ -101,6 +101,7 @@ impl RootContext for Root {
                 // Dispatched by the root, answered in the stream's name, if it still is there.
                 Some("grpc") => {
                     self.waiting.push(id);
+                    let _ = hostcalls::set_shared_data("sent", Some(b"yes"), None);
                     let method = words.next().unwrap_or("Echo");
                     let sent = self.dispatch_grpc_call(
                         "up2",
