@@ -25,4 +25,6 @@ pub mod engine;
 pub mod exchange;
 pub mod host;
 mod strict_json;
+#[cfg(test)]
+pub(crate) mod test_support;
 pub mod worker;

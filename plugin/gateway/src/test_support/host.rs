@@ -9,9 +9,7 @@ use std::rc::Rc;
 use ledger::Timestamp;
 
 use crate::access::test_support::NOW_MS;
-use crate::host::{
-    Counter, Host, Mismatch, NoRandomness, Severity, Shared, SharedVersion, When,
-};
+use crate::host::{Counter, Host, Mismatch, NoRandomness, Severity, Shared, SharedVersion, When};
 
 /// Shared data as Envoy keeps it: one map, a version for each key, no deletion.
 #[derive(Default)]
@@ -68,11 +66,7 @@ pub(crate) struct TestHost {
 }
 
 impl TestHost {
-    pub(crate) fn new(
-        clock: Rc<Cell<i64>>,
-        shared: Rc<RefCell<SharedData>>,
-        seed: u64,
-    ) -> Self {
+    pub(crate) fn new(clock: Rc<Cell<i64>>, shared: Rc<RefCell<SharedData>>, seed: u64) -> Self {
         Self {
             clock,
             skew_ms: Cell::new(0),

@@ -1,0 +1,419 @@
+//! Workers, their gateways, one engine and the calls between them, under virtual time.
+//!
+//! Every event is one leg of a call: it reaches the engine, or its answer reaches the worker. [`World::run`] takes them by
+//! time; a test that looks for bad orders takes [`World::legs`] in any order with [`World::go`].
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::engine::Engine;
+use super::fault::{DEADLINE_EXCEEDED, Fault, UNAVAILABLE};
+use super::host::{SharedData, TestHost};
+use super::request::Request;
+use crate::access::test_support::NOW_MS;
+use crate::api::reply::Reply;
+use crate::config::Config;
+use crate::engine::{Answer, Call, CallId};
+use crate::exchange::{Exchange, Input, Step};
+use crate::worker::{ExchangeId, TICK_MS, Worker};
+
+/// Steps after which a world that has not come to rest never will.
+const MAX_STEPS: usize = 1_000_000;
+
+/// One worker VM.
+pub(crate) struct Node {
+    pub(crate) worker: Worker,
+    pub(crate) host: TestHost,
+    exchanges: BTreeMap<u32, Exchange>,
+}
+
+/// One leg of a call, under way.
+#[derive(Debug, Clone)]
+pub(crate) struct Leg {
+    due_ms: i64,
+    order: u64,
+    pub(crate) node: usize,
+    pub(crate) kind: LegKind,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum LegKind {
+    ToEngine {
+        call: Call,
+        /// How the answer travels; none: nobody hears of it.
+        answered: Option<Fault>,
+    },
+    ToWorker {
+        id: CallId,
+        answer: Answer,
+    },
+}
+
+/// Which of the requests made in a world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Asked(pub(crate) u32);
+
+type FaultPlan = Box<dyn FnMut(usize, &Call) -> Fault>;
+
+pub(crate) struct World {
+    pub(crate) clock: Rc<Cell<i64>>,
+    pub(crate) engine: Engine,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) legs: Vec<Leg>,
+    pub(crate) replies: BTreeMap<Asked, Vec<Reply>>,
+    /// Requests that were let through.
+    pub(crate) passed_on: Vec<Asked>,
+    /// Every call that was made, in order.
+    pub(crate) calls: Vec<(usize, Call)>,
+    /// Decides on the fault of each call: of the node, for the call.
+    pub(crate) faults: FaultPlan,
+    next_tick_ms: i64,
+    last_asked: u32,
+    last_order: u64,
+}
+
+impl World {
+    /// One gateway with one worker.
+    pub(crate) fn single(config: Config) -> Self {
+        Self::new(config, &[1])
+    }
+
+    /// Gateways with so many workers each, all over one engine. Workers are numbered through.
+    pub(crate) fn new(config: Config, gateways: &[usize]) -> Self {
+        let clock = Rc::new(Cell::new(NOW_MS));
+        let mut nodes = Vec::new();
+        for &workers in gateways {
+            let shared: Rc<RefCell<SharedData>> = Rc::default();
+            for _ in 0..workers {
+                let seed = nodes.len() as u64 + 1;
+                nodes.push(Node {
+                    worker: Worker::new(config.clone()).expect("a good configuration"),
+                    host: TestHost::new(Rc::clone(&clock), Rc::clone(&shared), seed),
+                    exchanges: BTreeMap::new(),
+                });
+            }
+        }
+        Self {
+            clock,
+            engine: Engine::default(),
+            nodes,
+            legs: Vec::new(),
+            replies: BTreeMap::new(),
+            passed_on: Vec::new(),
+            calls: Vec::new(),
+            faults: Box::new(|_, _| Fault::None),
+            next_tick_ms: NOW_MS + i64::from(TICK_MS),
+            last_asked: 0,
+            last_order: 0,
+        }
+    }
+
+    /// The same workers in a world of which they know nothing: as fast as a new one is slow to make.
+    pub(crate) fn recycle(self) -> Self {
+        let mut world = Self {
+            clock: Rc::new(Cell::new(NOW_MS)),
+            nodes: Vec::new(),
+            engine: Engine::default(),
+            legs: Vec::new(),
+            replies: BTreeMap::new(),
+            passed_on: Vec::new(),
+            calls: Vec::new(),
+            faults: Box::new(|_, _| Fault::None),
+            next_tick_ms: NOW_MS + i64::from(TICK_MS),
+            last_asked: 0,
+            last_order: 0,
+        };
+        let mut maps: Vec<(Rc<RefCell<SharedData>>, Rc<RefCell<SharedData>>)> = Vec::new();
+        for (number, node) in self.nodes.into_iter().enumerate() {
+            assert!(node.worker.is_idle(), "a worker that still has jobs");
+            let old = &node.host.shared;
+            let known = maps.iter().find(|(it, _)| Rc::ptr_eq(it, old));
+            let shared = match known {
+                Some((_, shared)) => Rc::clone(shared),
+                None => {
+                    maps.push((Rc::clone(old), Rc::default()));
+                    Rc::clone(&maps[maps.len() - 1].1)
+                }
+            };
+            world.nodes.push(Node {
+                worker: node.worker,
+                host: TestHost::new(Rc::clone(&world.clock), shared, number as u64 + 1),
+                exchanges: BTreeMap::new(),
+            });
+        }
+        world
+    }
+
+    /// Hands a request to a worker, as a stream's callbacks do. Nothing else happens yet.
+    pub(crate) fn ask(&mut self, node: usize, request: &Request) -> Asked {
+        let asked = self.head(node, request);
+        if let Some(body) = &request.body
+            && self.replies[&asked].is_empty()
+            && !self.passed_on.contains(&asked)
+        {
+            let total_bytes = body.len();
+            let step = self.advance(node, asked, Input::BodyGrown { total_bytes });
+            if matches!(step, Step::AwaitBody) {
+                self.take_step(asked, step);
+                let step = self.advance(node, asked, Input::Body(body));
+                self.take_step(asked, step);
+            } else {
+                self.take_step(asked, step);
+            }
+        }
+        self.make_calls(node);
+        asked
+    }
+
+    /// Hands over the head of a request alone.
+    pub(crate) fn head(&mut self, node: usize, request: &Request) -> Asked {
+        self.last_asked += 1;
+        let asked = Asked(self.last_asked);
+        self.replies.insert(asked, Vec::new());
+        let exchange = Exchange::new(ExchangeId(asked.0));
+        self.nodes[node].exchanges.insert(asked.0, exchange);
+        let headers: Vec<(&[u8], &[u8])> = request
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_slice(), value.as_slice()))
+            .collect();
+        let end = request.body.is_none();
+        let headers = headers.as_slice();
+        let step = self.advance(node, asked, Input::Head { headers, end });
+        self.take_step(asked, step);
+        asked
+    }
+
+    pub(crate) fn advance(&mut self, node: usize, asked: Asked, input: Input<'_>) -> Step {
+        let node = &mut self.nodes[node];
+        let exchange = node.exchanges.get_mut(&asked.0).expect("an exchange");
+        exchange.advance(input, &mut node.worker, &node.host)
+    }
+
+    fn take_step(&mut self, asked: Asked, step: Step) {
+        match step {
+            Step::Reply(reply) => self.replies.entry(asked).or_default().push(reply),
+            Step::PassOn => self.passed_on.push(asked),
+            Step::AwaitBody | Step::AwaitOutcome | Step::Settled => {}
+        }
+    }
+
+    /// The client of a request leaves, as `on_done` tells the filter.
+    pub(crate) fn leave(&mut self, node: usize, asked: Asked) {
+        let node = &mut self.nodes[node];
+        let exchange = node.exchanges.remove(&asked.0).expect("an exchange");
+        if exchange.awaits_outcome() {
+            node.worker.gone(ExchangeId(asked.0));
+        }
+    }
+
+    /// Carries out all that a worker wants, as the filter's root does.
+    fn make_calls(&mut self, number: usize) {
+        let node = &mut self.nodes[number];
+        for woken in node.worker.take_woken() {
+            let ExchangeId(asked) = woken.exchange;
+            let Some(exchange) = node.exchanges.get_mut(&asked) else {
+                continue;
+            };
+            let outcome = Input::Outcome(woken.outcome);
+            let step = exchange.advance(outcome, &mut node.worker, &node.host);
+            if let Step::Reply(reply) = step {
+                let replies = self.replies.entry(Asked(asked)).or_default();
+                replies.push(reply);
+            }
+        }
+        for call in self.nodes[number].worker.take_calls() {
+            let fault = (self.faults)(number, &call);
+            self.calls.push((number, call.clone()));
+            self.make(number, call, fault);
+        }
+    }
+
+    fn make(&mut self, node: usize, call: Call, fault: Fault) {
+        let (id, timeout_ms) = (call.id, i64::from(call.timeout_ms));
+        assert!(timeout_ms > 0, "a call without time");
+        let unknown = |grpc_status| LegKind::ToWorker {
+            id,
+            answer: Answer::Unknown { grpc_status },
+        };
+        let carried_out = |answered| LegKind::ToEngine { call, answered };
+        match fault {
+            Fault::NotDelivered => self.send(node, 1, unknown(UNAVAILABLE)),
+            Fault::Refused(status) => self.send(node, 2, unknown(status)),
+            Fault::AnswerLost => {
+                self.send(node, 1, carried_out(None));
+                self.send(node, timeout_ms, unknown(DEADLINE_EXCEEDED));
+            }
+            Fault::AnswerLate => {
+                self.send(node, 1, carried_out(Some(fault)));
+                self.send(node, timeout_ms, unknown(DEADLINE_EXCEEDED));
+            }
+            Fault::DeliveredAfter(ms) => {
+                self.send(node, ms, carried_out(None));
+                self.send(node, timeout_ms, unknown(DEADLINE_EXCEEDED));
+            }
+            Fault::DeliveredAgainAfter(ms) => {
+                self.send(node, 1, carried_out(Some(Fault::None)));
+                self.send_again(node, ms);
+            }
+            Fault::None | Fault::AnswerTwice | Fault::Malformed(_) => {
+                self.send(node, 1, carried_out(Some(fault)));
+            }
+        }
+    }
+
+    fn send(&mut self, node: usize, after_ms: i64, kind: LegKind) {
+        self.last_order += 1;
+        self.legs.push(Leg {
+            due_ms: self.clock.get() + after_ms,
+            order: self.last_order,
+            node,
+            kind,
+        });
+    }
+
+    /// A second copy of the call that was sent last; nobody hears of it.
+    fn send_again(&mut self, node: usize, after_ms: i64) {
+        let sent = self.legs.last().map(|leg| leg.kind.clone());
+        if let Some(LegKind::ToEngine { call, .. }) = sent {
+            let answered = None;
+            self.send(node, after_ms, LegKind::ToEngine { call, answered });
+        }
+    }
+
+    /// Lets one leg arrive.
+    pub(crate) fn go(&mut self, place: usize) {
+        let leg = self.legs.remove(place);
+        match leg.kind {
+            LegKind::ToEngine { call, answered } => {
+                let result = self.engine.execute(call.method, &call.message);
+                let Some(fault) = answered else { return };
+                let answer = match (fault, result) {
+                    (Fault::Malformed(nonsense), _) => Answer::Message(nonsense.bytes()),
+                    (_, Ok(message)) => Answer::Message(message),
+                    (_, Err(grpc_status)) => Answer::Unknown { grpc_status },
+                };
+                let after_ms = match fault {
+                    Fault::AnswerLate => i64::from(call.timeout_ms) + 1,
+                    _ => 1,
+                };
+                let kind = LegKind::ToWorker {
+                    id: call.id,
+                    answer,
+                };
+                if fault == Fault::AnswerTwice {
+                    self.send(leg.node, after_ms, kind.clone());
+                }
+                self.send(leg.node, after_ms, kind);
+            }
+            LegKind::ToWorker { id, answer } => {
+                let node = &mut self.nodes[leg.node];
+                node.worker.answered(id, answer, &node.host);
+                self.make_calls(leg.node);
+            }
+        }
+    }
+
+    /// Tells a worker that its call failed.
+    pub(crate) fn fail(&mut self, number: usize, id: CallId, grpc_status: u32) {
+        let node = &mut self.nodes[number];
+        let answer = Answer::Unknown { grpc_status };
+        node.worker.answered(id, answer, &node.host);
+        self.make_calls(number);
+    }
+
+    /// Moves the clock to the next tick and lets every worker have it.
+    pub(crate) fn tick(&mut self) {
+        self.clock.set(self.next_tick_ms.max(self.clock.get()));
+        self.next_tick_ms = self.clock.get() + i64::from(TICK_MS);
+        for number in 0..self.nodes.len() {
+            let node = &mut self.nodes[number];
+            node.worker.tick(&node.host);
+            self.make_calls(number);
+        }
+    }
+
+    /// When workers are called next, whatever happens.
+    pub(crate) const fn next_tick_ms(&self) -> i64 {
+        self.next_tick_ms
+    }
+
+    /// Whether nothing can happen any more.
+    pub(crate) fn at_rest(&self) -> bool {
+        self.legs.is_empty() && self.nodes.iter().all(|node| node.worker.is_idle())
+    }
+
+    /// Takes events by their time until nothing can happen any more.
+    pub(crate) fn run(&mut self) {
+        for _ in 0..MAX_STEPS {
+            if self.at_rest() {
+                return;
+            }
+            self.step();
+        }
+        panic!("the world does not come to rest");
+    }
+
+    /// Takes events by their time until this one would come later.
+    pub(crate) fn run_until(&mut self, time_ms: i64) {
+        while self.next_event_ms() <= time_ms {
+            self.step();
+        }
+        self.clock.set(time_ms.max(self.clock.get()));
+    }
+
+    fn next_event_ms(&self) -> i64 {
+        let legs = self.legs.iter().map(|leg| leg.due_ms).min();
+        legs.map_or(self.next_tick_ms, |due| due.min(self.next_tick_ms))
+    }
+
+    fn step(&mut self) {
+        let first = (0..self.legs.len()).min_by_key(|&place| {
+            let leg = &self.legs[place];
+            (leg.due_ms, leg.order)
+        });
+        match first {
+            Some(place) if self.legs[place].due_ms <= self.next_tick_ms => {
+                let due = self.legs[place].due_ms;
+                self.clock.set(due.max(self.clock.get()));
+                self.go(place);
+            }
+            _ => self.tick(),
+        }
+    }
+
+    /// Asks and runs until nothing can happen any more; the one reply.
+    pub(crate) fn reply(&mut self, request: &Request) -> Reply {
+        self.reply_of(0, request)
+    }
+
+    /// The same at a certain worker.
+    pub(crate) fn reply_of(&mut self, node: usize, request: &Request) -> Reply {
+        let asked = self.ask(node, request);
+        self.run();
+        self.only_reply(asked)
+    }
+
+    /// The reply to a request that has exactly one.
+    pub(crate) fn only_reply(&self, asked: Asked) -> Reply {
+        match self.replies[&asked].as_slice() {
+            [reply] => reply.clone(),
+            replies => panic!("replies to one request: {replies:?}"),
+        }
+    }
+
+    /// Asks, runs, and fails with the whole reply when its status is another.
+    pub(crate) fn expect(&mut self, status: u16, request: &Request) -> Reply {
+        let reply = self.reply(request);
+        let shown = super::request::show(&reply);
+        assert_eq!(reply.status, status, "{request:?}\n{shown}");
+        reply
+    }
+
+    /// Lets time pass with nothing under way.
+    pub(crate) fn pass(&mut self, ms: i64) {
+        self.run();
+        self.clock.set(self.clock.get() + ms);
+    }
+}
