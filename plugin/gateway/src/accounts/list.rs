@@ -125,7 +125,7 @@ impl List {
         if self.revision == 0 {
             self.revision = page.revision;
         }
-        let more = page.more && documents > 0;
+        let more = page.more;
         if let Err(outcome) = self.take_page(page) {
             return Progress::Done(outcome);
         }

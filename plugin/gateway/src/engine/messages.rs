@@ -69,6 +69,11 @@ pub fn read_one(key: &[u8]) -> Bytes {
 /// [`MalformedAnswer`]
 pub fn read_document(message: Bytes) -> Result<Option<Document>, MalformedAnswer> {
     let answer = RangeResponse::decode(message).map_err(|_| MalformedAnswer)?;
+    // No bytes are a message too; only the header, which every answer has, tells them from "there is no such key".
+    answer.header.ok_or(MalformedAnswer)?;
+    if answer.more {
+        return Err(MalformedAnswer);
+    }
     Ok(answer.kvs.into_iter().next().map(Document::from))
 }
 
@@ -94,6 +99,10 @@ pub fn read_range(start: &[u8], end: &[u8], limit: i64, revision: i64) -> Bytes 
 pub fn read_page(message: Bytes) -> Result<RangePage, MalformedAnswer> {
     let answer = RangeResponse::decode(message).map_err(|_| MalformedAnswer)?;
     let revision = answer.header.ok_or(MalformedAnswer)?.revision;
+    if answer.more && answer.kvs.is_empty() {
+        // Taken as the end, it would cut a list off.
+        return Err(MalformedAnswer);
+    }
     Ok(RangePage {
         documents: answer.kvs.into_iter().map(Document::from).collect(),
         more: answer.more,
