@@ -8,8 +8,13 @@
 //! out all of [`Worker::take_calls`] and wake all of [`Worker::take_woken`]. Call [`Worker::tick`] every
 //! [`TICK_MS`].
 
+mod steady;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, VecDeque};
 
+use self::steady::SteadyClock;
 use crate::access::Access;
 use crate::accounts::job::{Job, Outcome, Progress};
 use crate::accounts::keys::AccountKey;
@@ -58,6 +63,7 @@ pub struct Worker {
     /// Writes of the same account, one running, the others waiting in the order of their arrival.
     writes: BTreeMap<AccountKey, VecDeque<u64>>,
     last_number: u64,
+    clock: SteadyClock,
     calls: Vec<Call>,
     woken: Vec<Woken>,
 }
@@ -65,7 +71,7 @@ pub struct Worker {
 struct Running {
     exchange: ExchangeId,
     job: Job,
-    /// Milliseconds since the epoch.
+    /// In milliseconds of the worker's steady clock.
     deadline: i64,
     pause_ms: i64,
     wait: Wait,
@@ -76,7 +82,7 @@ struct Running {
 enum Wait {
     /// The answer to this call, or the deadline.
     Answer(CallId),
-    /// The next tick at or after this moment, in milliseconds since the epoch.
+    /// The next tick at or after this moment of the steady clock, in milliseconds.
     Pause(i64),
     /// The end of an earlier write of the same account, or the deadline.
     Turn,
@@ -96,6 +102,7 @@ impl Worker {
             calls_in_flight: BTreeMap::new(),
             writes: BTreeMap::new(),
             last_number: 0,
+            clock: SteadyClock::default(),
             calls: Vec::new(),
             woken: Vec::new(),
         })
@@ -157,7 +164,7 @@ impl Worker {
             queue.push_back(ticket);
             runs_now = queue.len() == 1;
         }
-        let deadline = now_ms(host).saturating_add(self.budget_ms(&job));
+        let deadline = self.clock.now_ms(host).saturating_add(self.budget_ms(&job));
         self.jobs.insert(
             ticket,
             Running {
@@ -194,14 +201,14 @@ impl Worker {
                 if let Job::List(_) = running.job {
                     // A long list may take many calls; its time is counted from one answer to the next.
                     let budget_ms = i64::from(self.config.engine.read_budget_ms);
-                    running.deadline = now_ms(host).saturating_add(budget_ms);
+                    running.deadline = self.clock.now_ms(host).saturating_add(budget_ms);
                 }
                 self.call(ticket, host);
             }
             Progress::Senseless => {
                 running.job.failed(grpc_status);
                 host.count(Counter::EngineFailures);
-                let until = now_ms(host).saturating_add(running.pause_ms);
+                let until = self.clock.now_ms(host).saturating_add(running.pause_ms);
                 running.wait = Wait::Pause(until);
                 running.pause_ms = running.pause_ms.saturating_mul(2).min(MAX_PAUSE_MS);
             }
@@ -211,7 +218,7 @@ impl Worker {
 
     /// Repeats what has paused long enough and gives up what has run out of time.
     pub fn tick(&mut self, host: &impl Host) {
-        let now = now_ms(host);
+        let now = self.clock.now_ms(host);
         let mut due = Vec::new();
         let mut expired = Vec::new();
         for (&ticket, running) in &self.jobs {
@@ -260,7 +267,7 @@ impl Worker {
             return;
         };
         let (method, message) = running.job.next_call();
-        let left_ms = running.deadline.saturating_sub(now_ms(host));
+        let left_ms = running.deadline.saturating_sub(self.clock.now_ms(host));
         let most_ms = i64::from(self.config.engine.call_timeout_ms);
         running.wait = Wait::Answer(id);
         self.calls_in_flight.insert(id, ticket);
@@ -298,8 +305,16 @@ impl Worker {
             self.writes.remove(key);
             return;
         }
-        let now = now_ms(host);
         let jobs = &self.jobs;
+        // When one that only waited for its turn is given up, the first goes on.
+        let one_runs = queue.iter().any(|ticket| {
+            jobs.get(ticket)
+                .is_some_and(|running| running.wait != Wait::Turn)
+        });
+        if one_runs {
+            return;
+        }
+        let now = self.clock.now_ms(host);
         // One that is out of time is not begun: it would be answered 503 and change the account all the same.
         let next = queue.iter().copied().find(|ticket| {
             jobs.get(ticket)
@@ -335,8 +350,4 @@ impl Worker {
         self.last_number = self.last_number.wrapping_add(1);
         self.last_number
     }
-}
-
-fn now_ms(host: &impl Host) -> i64 {
-    host.now().as_millis()
 }

@@ -1,0 +1,91 @@
+//! Bounds: how much a worker carries, how long anything waits, whatever the clock does.
+
+use serde_json::json;
+
+use crate::test_support::fault::Fault;
+use crate::test_support::request::show;
+use crate::test_support::world::Asked;
+use crate::test_support::{Request, World, config};
+use crate::worker::MAX_JOBS;
+
+#[test]
+fn one_job_more_than_it_may_carry_is_refused_at_once() {
+    let mut world = World::single(config());
+    let read = Request::get("/customer/614");
+    let write = Request::add("614", &json!({"points": 1}));
+    let mut asked: Vec<Asked> = Vec::new();
+    for _ in 0..MAX_JOBS {
+        asked.push(world.ask(0, &read));
+    }
+    for request in [&read, &write, &Request::get("/summaryBatch")] {
+        let refused = world.ask(0, request);
+        let reply = world.only_reply(refused);
+        assert_eq!(reply.status, 503, "{}", show(&reply));
+        assert!(reply.headers.contains(&("retry-after", "1".to_owned())));
+        let body = String::from_utf8_lossy(&reply.body);
+        assert!(body.contains("was not begun"), "{body}");
+    }
+    world.run();
+    for asked in asked {
+        assert_eq!(world.only_reply(asked).status, 404);
+    }
+    world.expect(201, &write);
+}
+
+#[test]
+fn a_clock_that_is_set_back_keeps_nobody_waiting() {
+    for request in [
+        Request::add("614", &json!({"points": 1})),
+        Request::get("/customer/614"),
+        Request::get("/summaryBatch"),
+    ] {
+        for fault in [Fault::NotDelivered, Fault::AnswerLost] {
+            let mut world = World::single(config());
+            world.faults = Box::new(move |_, _| fault);
+            let asked = world.ask(0, &request);
+            let start = world.clock.get();
+            world.run_until(start + 100);
+            world.nodes[0].host.skew_ms.set(-3_600_000);
+            world.run_until(start + 2200);
+            assert_eq!(world.only_reply(asked).status, 503, "{request:?} {fault:?}");
+            assert!(world.nodes[0].worker.is_idle());
+        }
+    }
+}
+
+#[test]
+fn a_clock_that_is_set_forward_costs_an_answer_and_no_points() {
+    let mut world = World::single(config());
+    let body = json!({"id": "x", "points": 1});
+    let asked = world.ask(0, &Request::add("614", &body));
+    world.nodes[0].host.skew_ms.set(3_600_000);
+    world.tick();
+    assert_eq!(world.only_reply(asked).status, 503);
+    world.run();
+    world.expect(201, &Request::add("614", &body));
+    assert_eq!(world.engine.puts.len(), 1);
+}
+
+#[test]
+fn a_worker_whose_clock_is_slow_neither_revives_nor_reorders() {
+    let mut world = World::new(config(), &[1, 1]);
+    let soon = json!({"id": "short", "points": 10, "validUntil": "2025-06-15T16:00:00Z"});
+    world.expect(201, &Request::add("614", &soon));
+    world.expect(
+        201,
+        &Request::add("614", &json!({"id": "long", "points": 5})),
+    );
+    world.pass(2 * 3_600_000);
+    world.expect(
+        201,
+        &Request::redeem("614", &json!({"id": "r", "points": 1})),
+    );
+    // The other gateway's clock stands before the first lot's end.
+    world.nodes[1].host.skew_ms.set(-2 * 3_600_000);
+    let reply = world.reply_of(1, &Request::redeem("614", &json!({"points": 5})));
+    assert_eq!(reply.status, 400, "{}", show(&reply));
+    let reply = world.reply_of(1, &Request::get("/customer/614"));
+    assert_eq!(reply.body, b"4");
+    let reply = world.reply_of(1, &Request::redeem("614", &json!({"points": 4})));
+    assert_eq!(reply.status, 201, "{}", show(&reply));
+}

@@ -1,0 +1,8 @@
+//! What a worker asks of the engine, how often and in which order, when calls and answers go astray.
+
+mod bounds;
+mod explore;
+mod faults;
+mod interleavings;
+mod ledger_of_all;
+mod order;
