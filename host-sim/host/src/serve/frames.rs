@@ -93,6 +93,9 @@ mod tests {
         assert_eq!(decoder.next_message(), Err(FrameError::Compressed));
         let mut decoder = Decoder::default();
         decoder.push(&[0, 255, 255, 255, 255]);
-        assert!(matches!(decoder.next_message(), Err(FrameError::TooLarge(_))));
+        assert!(matches!(
+            decoder.next_message(),
+            Err(FrameError::TooLarge(_))
+        ));
     }
 }

@@ -31,11 +31,11 @@ pub(super) struct Seat {
     pub backoff_ms: u64,
 }
 
-/// A VM that is only configured and thrown away. It shares nothing, so that it leaves no trace.
+/// A VM that is only configured and thrown away. What it writes to shared data stays, as in Envoy.
 pub(super) fn try_canary(seat: Seat) -> Result<(), ServeError> {
     let setting = Setting {
         plugin: seat.plugin,
-        shared: Arc::new(Shared::default()),
+        shared: seat.shared,
         address: seat.address,
         clock: Rc::new(System::default()),
         random: Box::new(System::default()),

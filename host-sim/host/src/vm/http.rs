@@ -4,8 +4,7 @@
 //! buffer limit; what it lets go becomes an effect. A local reply runs through the module's own response callbacks.
 
 use super::{Trapped, Vm};
-use crate::abi::{Action, LogLevel};
-use crate::effects::Effect;
+use crate::abi::Action;
 use crate::headers::Headers;
 use crate::state::ROOT_CONTEXT;
 use crate::stream::{LocalReply, Phase, Side, Stream, StreamInfo};
@@ -116,15 +115,15 @@ impl Vm {
         })
     }
 
-    fn stream(&mut self, id: u32) -> Option<&mut Stream> {
+    pub(super) fn stream(&mut self, id: u32) -> Option<&mut Stream> {
         self.state_mut().streams.get_mut(&id)
     }
 
-    fn half(&mut self, id: u32, side: Side) -> Option<&mut crate::stream::Half> {
+    pub(super) fn half(&mut self, id: u32, side: Side) -> Option<&mut crate::stream::Half> {
         self.stream(id).map(|stream| stream.half(side))
     }
 
-    fn headers(
+    pub(super) fn headers(
         &mut self,
         id: u32,
         side: Side,
@@ -159,7 +158,13 @@ impl Vm {
         self.finish_if_answered(id)
     }
 
-    fn body(&mut self, id: u32, side: Side, data: &[u8], end_stream: bool) -> Result<(), Trapped> {
+    pub(super) fn body(
+        &mut self,
+        id: u32,
+        side: Side,
+        data: &[u8],
+        end_stream: bool,
+    ) -> Result<(), Trapped> {
         let limit = self.state().plugin.max_body_buffer_bytes;
         let Some(half) = self.half(id, side) else {
             return self.alive();
@@ -198,7 +203,12 @@ impl Vm {
         self.finish_if_answered(id)
     }
 
-    fn trailers(&mut self, id: u32, side: Side, trailers: Headers) -> Result<(), Trapped> {
+    pub(super) fn trailers(
+        &mut self,
+        id: u32,
+        side: Side,
+        trailers: Headers,
+    ) -> Result<(), Trapped> {
         let number = u32::try_from(trailers.len()).unwrap_or(u32::MAX);
         let Some(half) = self.half(id, side) else {
             return self.alive();
@@ -233,208 +243,5 @@ impl Vm {
         } else {
             returned.map_or(Action::Continue, Action::from_wasm)
         }
-    }
-
-    /// Lets go of everything that is held back of a half.
-    fn flush(&mut self, id: u32, side: Side) {
-        let state = self.state_mut();
-        let Some(stream) = state.streams.get_mut(&id) else {
-            return;
-        };
-        let is_head = stream.is_head();
-        let half = stream.half(side);
-        if half.phase == Phase::Closed {
-            return;
-        }
-        half.phase = Phase::Flowing;
-        half.body_open = false;
-        let body = std::mem::take(&mut half.body);
-        let trailers = half.trailers.take();
-        half.trailers_open = false;
-        let last_is_body = half.ended && trailers.is_none();
-        let mut out = Vec::new();
-        if !half.headers_sent {
-            half.headers_sent = true;
-            half.headers_open = false;
-            let headers = half.headers.clone();
-            // The answer to a HEAD request is its head, whatever else there is.
-            let end_stream = (last_is_body && body.is_empty())
-                || (side == Side::Response && is_head && half.ended);
-            out.push(Self::headers_effect(id, side, headers, end_stream));
-            if end_stream {
-                half.phase = Phase::Closed;
-            }
-        }
-        if half.phase != Phase::Closed {
-            if !body.is_empty() || last_is_body {
-                out.push(Self::body_effect(id, side, body, last_is_body));
-            }
-            if let Some(trailers) = trailers {
-                out.push(Self::trailers_effect(id, side, trailers));
-            }
-            if half.ended {
-                half.phase = Phase::Closed;
-            }
-        }
-        state.effects.extend(out);
-    }
-
-    fn headers_effect(stream: u32, side: Side, headers: Headers, end_stream: bool) -> Effect {
-        match side {
-            Side::Request => Effect::ForwardHeaders {
-                stream,
-                headers,
-                end_stream,
-            },
-            Side::Response => Effect::ResponseHeaders {
-                stream,
-                headers,
-                end_stream,
-            },
-        }
-    }
-
-    fn body_effect(stream: u32, side: Side, data: Vec<u8>, end_stream: bool) -> Effect {
-        match side {
-            Side::Request => Effect::ForwardBody {
-                stream,
-                data,
-                end_stream,
-            },
-            Side::Response => Effect::ResponseBody {
-                stream,
-                data,
-                end_stream,
-            },
-        }
-    }
-
-    fn trailers_effect(stream: u32, side: Side, trailers: Headers) -> Effect {
-        match side {
-            Side::Request => Effect::ForwardTrailers { stream, trailers },
-            Side::Response => Effect::ResponseTrailers { stream, trailers },
-        }
-    }
-
-    /// The module resumes a half that it had paused.
-    pub(super) fn resume(&mut self, id: u32, side: Side) -> Result<(), Trapped> {
-        let Some(half) = self.half(id, side) else {
-            return Ok(());
-        };
-        match half.phase {
-            Phase::Waiting | Phase::Flowing | Phase::Closed => Ok(()),
-            Phase::Held => {
-                self.flush(id, side);
-                self.finish_if_answered(id)
-            }
-            Phase::HeldAll => {
-                // What came meanwhile has not been shown to the module yet: the head passes, the rest is replayed.
-                let body = std::mem::take(&mut half.body);
-                let trailers = half.trailers.take();
-                let ended = half.ended;
-                half.ended = ended && body.is_empty() && trailers.is_none();
-                self.flush(id, side);
-                if !body.is_empty() {
-                    self.body(id, side, &body, ended && trailers.is_none())?;
-                }
-                if let Some(trailers) = trailers {
-                    self.trailers(id, side, trailers)?;
-                }
-                self.finish_if_answered(id)
-            }
-        }
-    }
-
-    /// Envoy's answers when a held body passes the buffer limit.
-    fn too_large(&mut self, id: u32, side: Side) -> Result<(), Trapped> {
-        match side {
-            Side::Request => self.local_reply(id, LocalReply::plain(413, "Payload Too Large"))?,
-            Side::Response => {
-                // The response callbacks have run; the error goes straight to the client.
-                let (headers, data) =
-                    LocalReply::plain(500, "Internal Server Error").into_parts(false);
-                if let Some(half) = self.half(id, side) {
-                    half.headers = headers;
-                    half.body = data;
-                    half.trailers = None;
-                    half.ended = true;
-                }
-                self.flush(id, side);
-            }
-        }
-        self.settle()?;
-        self.finish_if_answered(id)
-    }
-
-    /// Answers in place of an upstream, through the module's response callbacks.
-    pub(super) fn local_reply(&mut self, id: u32, reply: LocalReply) -> Result<(), Trapped> {
-        let Some(stream) = self.stream(id) else {
-            return Ok(());
-        };
-        if stream.answered {
-            stream.hung = true;
-            stream.response.phase = Phase::Closed;
-            let message =
-                format!("context {id} replied twice: its client is left without an answer");
-            self.state_mut().effects.push(Effect::Log {
-                level: LogLevel::Error,
-                message,
-            });
-            return Ok(());
-        }
-        stream.answered = true;
-        stream.request.phase = Phase::Closed;
-        let grpc_request = stream.is_grpc();
-        let is_head = stream.is_head();
-        let (headers, body) = reply.into_parts(grpc_request);
-        let end_stream = body.is_empty() || is_head;
-        self.headers(id, Side::Response, headers, end_stream)?;
-        if end_stream {
-            return Ok(());
-        }
-        self.body(id, Side::Response, &body, true)
-    }
-
-    /// The module breaks the request off.
-    pub(super) fn reset(&mut self, id: u32) -> Result<(), Trapped> {
-        if !self.state().streams.contains_key(&id) {
-            return Ok(());
-        }
-        self.state_mut().effects.push(Effect::Reset { stream: id });
-        self.finish(id)
-    }
-
-    /// A request is over when the last of its response has gone out.
-    fn finish_if_answered(&mut self, id: u32) -> Result<(), Trapped> {
-        let over = self.stream(id).is_some_and(|stream| {
-            stream.answered && !stream.hung && stream.response.phase == Phase::Closed
-        });
-        if over { self.finish(id) } else { self.alive() }
-    }
-
-    /// Log, done, delete: the context's last three callbacks.
-    fn finish(&mut self, id: u32) -> Result<(), Trapped> {
-        let Some(stream) = self.stream(id) else {
-            return self.alive();
-        };
-        stream.request.phase = Phase::Closed;
-        stream.response.phase = Phase::Closed;
-        stream.logging = true;
-        let (log, done, delete) = (
-            self.exports.log.clone(),
-            self.exports.done.clone(),
-            self.exports.delete.clone(),
-        );
-        self.call(id, log, id)?;
-        if let Some(stream) = self.stream(id) {
-            stream.logging = false;
-        }
-        self.call(id, done, id)?;
-        self.call(id, delete, id)?;
-        let state = self.state_mut();
-        if state.streams.remove(&id).is_some() {
-            state.effects.push(Effect::Finished { stream: id });
-        }
-        self.settle()
     }
 }

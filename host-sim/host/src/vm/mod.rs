@@ -4,8 +4,10 @@
 //! is [`Vm::take_effects`]. A trap ends the VM for good; [`crate::Worker`] decides about a new one.
 
 mod answers;
+mod ending;
 mod exports;
 mod http;
+mod passing;
 
 use std::rc::Rc;
 use std::sync::Arc;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::{Action, Bytes, ContextType, LogLevel, MapType};
+use proxy_wasm::types::{Action, Bytes, ContextType, LogLevel, MapType, MetricType};
 
 proxy_wasm::main! {{
     proxy_wasm::set_log_level(LogLevel::Info);
@@ -73,6 +73,9 @@ impl RootContext for Root {
             }
             b"trap" => panic!("asked to"),
             _ => {}
+        }
+        if let Ok(id) = hostcalls::define_metric(MetricType::Counter, "probe_configured") {
+            let _ = hostcalls::increment_metric(id, 1);
         }
         let id = self.register_shared_queue(QUEUE);
         log(&format!("queue {id}"));
@@ -361,6 +364,9 @@ impl HttpContext for Probe {
     }
 
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        if self.case == "hold" {
+            return Action::Continue;
+        }
         if self.case != "body" {
             return Action::Pause;
         }
