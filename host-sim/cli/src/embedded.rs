@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use crate::{announce, signals};
+use crate::announce;
+use crate::signals::Stop;
 
 /// Command line of `host-sim engine`.
 #[derive(Debug, clap::Args)]
@@ -39,11 +40,12 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         .enable_all()
         .build()?;
     runtime.block_on(async {
+        let mut stop = Stop::listen()?;
         let config = engine::Config::new(arguments.listen, arguments.data);
         let mut running = engine::start(config).await?;
         announce(&format!("ready {}", running.local_addr()));
         tokio::select! {
-            asked = signals::stop_asked() => asked?,
+            () = stop.asked() => {}
             failed = running.failed() => failed?,
         }
         running.stop().await?;

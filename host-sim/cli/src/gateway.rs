@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use host::serve::{self, Options};
 use host::{DEFAULT_RELOAD_BACKOFF_MS, LogLevel, Plugin};
 
-use crate::{announce, signals};
+use crate::announce;
+use crate::signals::Stop;
 
 /// Command line of `host-sim serve`.
 #[derive(Debug, clap::Args)]
@@ -67,7 +68,9 @@ pub enum Failure {
         source: serde_json::Error,
     },
     /// `engine.clusters` leads nowhere.
-    #[error("the configuration names the engine cluster {0:?}: give --engine, --data or --cluster {0}=HOST:PORT")]
+    #[error(
+        "the configuration names the engine cluster {0:?}: give --engine, --data or --cluster {0}=HOST:PORT"
+    )]
     NoEngine(String),
     /// The embedded engine.
     #[error("the engine did not start: {0}")]
@@ -120,8 +123,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         path: path.clone(),
         source,
     })?;
-    let json = serde_json::from_slice(&configuration)
-        .map_err(|source| Failure::Json { path, source })?;
+    let json =
+        serde_json::from_slice(&configuration).map_err(|source| Failure::Json { path, source })?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
@@ -133,6 +136,7 @@ async fn run_in(
     configuration: Vec<u8>,
     json: &serde_json::Value,
 ) -> Result<(), Failure> {
+    let mut stop = Stop::listen()?;
     let mut engine = match arguments.data {
         Some(folder) => {
             let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -177,10 +181,13 @@ async fn run_in(
     announce(&format!("ready http://{}", running.local_addr));
     let ended = match &mut engine {
         Some(engine) => tokio::select! {
-            asked = signals::stop_asked() => asked.map_err(Failure::from),
+            () = stop.asked() => Ok(()),
             failed = engine.failed() => failed.map_err(Failure::from),
         },
-        None => signals::stop_asked().await.map_err(Failure::from),
+        None => {
+            stop.asked().await;
+            Ok(())
+        }
     };
     // Clients first: what they still wait for needs the engine.
     tokio::task::spawn_blocking(move || running.stop())

@@ -12,7 +12,11 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 #[derive(Debug, Parser)]
-#[command(name = "host-sim", version, about = "Runs the gateway's wasm filter, or its engine, without Envoy")]
+#[command(
+    name = "host-sim",
+    version,
+    about = "Runs the gateway's wasm filter, or its engine, without Envoy"
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -50,7 +54,10 @@ fn main() -> ExitCode {
 }
 
 /// Prints the one line that others wait for.
-#[allow(clippy::print_stdout, reason = "the documented line of a command-line tool")]
+#[allow(
+    clippy::print_stdout,
+    reason = "the documented line of a command-line tool"
+)]
 fn announce(line: &str) {
     use std::io::Write as _;
     println!("{line}");
