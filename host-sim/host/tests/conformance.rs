@@ -362,7 +362,6 @@ fn local_replies_look_as_envoys() {
         assert_eq!(
             sorted(&untyped),
             [
-                "connection: close",
                 "content-length: 4",
                 "content-type: text/plain",
                 "x-probe: headers"
@@ -445,6 +444,23 @@ fn a_paused_request_shows_its_whole_body_cumulatively() {
             Some("headers"),
             "{name}: through the response callbacks"
         );
+    });
+}
+
+#[test]
+fn headers_have_a_limit() {
+    on_each(|gateway| {
+        for (bytes, status) in [(50_000, 200), (70_000, 431)] {
+            let value = vec![b'a'; bytes];
+            let answer = send(
+                gateway.address(),
+                "GET",
+                "/probe/time",
+                &[("x", &value)],
+                b"",
+            );
+            assert_eq!(answer.status, status, "{} {bytes}", gateway.name());
+        }
     });
 }
 

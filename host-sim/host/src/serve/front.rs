@@ -20,6 +20,9 @@ use crate::headers::Headers;
 use crate::ports::{Random as _, System};
 use crate::stream::StreamInfo;
 
+/// Envoy's default for all headers of a request; more is 431.
+const MAX_HEADER_BYTES: usize = 60 * 1024;
+
 /// Tells the VM when nobody waits for the answer any more.
 pub(super) struct Guard {
     local: Rc<Local>,
@@ -43,7 +46,11 @@ pub(super) async fn connection(
 ) {
     let service =
         hyper::service::service_fn(move |request| request_in(Rc::clone(&local), peer, request));
-    let builder = auto::Builder::new(LocalExecutor);
+    let mut builder = auto::Builder::new(LocalExecutor);
+    builder.http1().max_buf_size(MAX_HEADER_BYTES);
+    builder
+        .http2()
+        .max_header_list_size(u32::try_from(MAX_HEADER_BYTES).unwrap_or(u32::MAX));
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     let mut stopping = *stop.borrow();
@@ -97,7 +104,6 @@ async fn request_in(
         source_address: peer.to_string(),
         protocol: protocol(request.version()).to_owned(),
     };
-    let closes_on_400 = request.version() < Version::HTTP_2;
     let mut body = request.into_body();
     let end_stream = body.is_end_stream();
     let Some((key, mut replies)) = local.begin(info, headers, end_stream) else {
@@ -113,13 +119,7 @@ async fn request_in(
             biased;
             reply = replies.recv() => return match reply {
                 Some(Reply::Head { headers, end_stream }) => {
-                    let mut answer = answer(&headers, end_stream, replies, guard);
-                    // Envoy takes its own 400 for a broken message and ends the connection with it.
-                    if closes_on_400 && answer.status() == StatusCode::BAD_REQUEST {
-                        let close = http::HeaderValue::from_static("close");
-                        answer.headers_mut().insert("connection", close);
-                    }
-                    Ok(answer)
+                    Ok(answer(&headers, end_stream, replies, guard))
                 }
                 Some(Reply::Lost) | None => Ok(plain(StatusCode::SERVICE_UNAVAILABLE)),
                 Some(Reply::Part(_)) => Err(BrokenOff),

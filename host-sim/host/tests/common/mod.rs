@@ -19,7 +19,7 @@ use host::serve::{Options, Running, ServeError};
 use host::{Plugin, Program};
 
 /// Nothing in these tests takes longer on a working machine.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The probe filter, built once per run.
 pub fn probe() -> &'static Path {
