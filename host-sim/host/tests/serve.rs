@@ -121,6 +121,23 @@ fn what_is_in_flight_when_it_is_stopped_is_answered() {
 }
 
 #[test]
+fn a_root_with_something_to_finish_gets_the_time_for_it() {
+    let upstream = Upstream::start();
+    let running = serve(Options {
+        plugin: Plugin {
+            plugin_configuration: b"drain".to_vec(),
+            ..Plugin::default()
+        },
+        ..options(clusters(upstream.address))
+    })
+    .expect("serves");
+    let shared = std::sync::Arc::clone(&running.shared);
+    running.stop();
+    let drained = shared.data.get("points", b"drained").map(|entry| entry.0);
+    assert_eq!(drained, Some(b"yes".to_vec()));
+}
+
+#[test]
 fn odd_requests_reach_the_module_or_are_refused_and_never_trap_it() {
     let upstream = Upstream::start();
     let running = serve(options(clusters(upstream.address))).expect("serves");

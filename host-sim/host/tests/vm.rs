@@ -258,6 +258,12 @@ fn a_trapped_vm_comes_back_after_its_pause_and_finds_the_shared_data() {
 fn a_root_that_drained_says_so() {
     let mut vm = start(plugin(""));
     assert_eq!(vm.begin_shutdown(), Ok(true));
+
+    let mut vm = start(plugin("drain"));
+    assert_eq!(vm.begin_shutdown(), Ok(false), "it has something to finish");
+    vm.take_effects();
+    vm.tick().expect("no trap");
+    assert_eq!(vm.take_effects(), [Effect::Drained]);
 }
 
 /// A module by hand: one import of type `() -> ()`, called by `_initialize`; the least that the ABI asks for.

@@ -71,6 +71,7 @@ pub(super) struct Local {
     /// Told when anything happened: readers of paused bodies look again.
     pub progress: Notify,
     pumping: Cell<bool>,
+    drained: Cell<bool>,
 }
 
 /// One request of one VM.
@@ -91,6 +92,7 @@ impl Local {
             tasks: RefCell::default(),
             progress: Notify::new(),
             pumping: Cell::new(false),
+            drained: Cell::new(false),
         })
     }
 
@@ -160,6 +162,24 @@ impl Local {
     pub fn queue_ready(self: &Rc<Self>, context: u32, queue: u32) {
         let generation = self.worker.borrow().generation();
         self.call(generation, |vm| vm.queue_ready(context, queue));
+    }
+
+    /// Tells the root context that the end has come, and waits until it has nothing more to finish.
+    pub async fn shut_down(self: &Rc<Self>) {
+        let generation = self.worker.borrow().generation();
+        // Without a VM there is nobody to wait for.
+        let mut over = true;
+        self.call(generation, |vm| {
+            over = vm.begin_shutdown()?;
+            Ok(())
+        });
+        while !over {
+            let progress = self.progress.notified();
+            if self.drained.get() || self.worker.borrow_mut().vm().is_none() {
+                return;
+            }
+            progress.await;
+        }
     }
 
     /// Calls into the VM if it is still that one, then does what it asks for.
@@ -253,7 +273,8 @@ impl Local {
             Effect::ForwardHeaders { stream, .. } => {
                 self.call(generation, |vm| vm.answer(stream, 404, ""));
             }
-            Effect::ForwardBody { .. } | Effect::ForwardTrailers { .. } | Effect::Drained => {}
+            Effect::Drained => self.drained.set(true),
+            Effect::ForwardBody { .. } | Effect::ForwardTrailers { .. } => {}
             Effect::ResponseHeaders {
                 stream,
                 headers,

@@ -142,6 +142,7 @@ async fn serve(
         }
     };
     let _ = tokio::time::timeout(DRAIN_LIMIT, drain).await;
+    let _ = tokio::time::timeout(DRAIN_LIMIT, local.shut_down()).await;
 }
 
 /// Accepts clients and deals them out in turn.

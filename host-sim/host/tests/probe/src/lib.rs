@@ -13,7 +13,7 @@ use proxy_wasm::types::{Action, Bytes, ContextType, LogLevel, MapType, MetricTyp
 
 proxy_wasm::main! {{
     proxy_wasm::set_log_level(LogLevel::Info);
-    proxy_wasm::set_root_context(|id| Box::new(Root { id, waiting: Vec::new(), ticks: 0, holding: Vec::new() }));
+    proxy_wasm::set_root_context(|id| Box::new(Root { id, waiting: Vec::new(), ticks: 0, holding: Vec::new(), drains: false, draining: false }));
 }}
 
 struct Root {
@@ -21,6 +21,9 @@ struct Root {
     waiting: Vec<u32>,
     ticks: u64,
     holding: Vec<u32>,
+    /// Configured to finish something first when it is to go.
+    drains: bool,
+    draining: bool,
 }
 
 const QUEUE: &str = "probe";
@@ -44,7 +47,8 @@ impl Context for Root {
     }
 
     fn on_done(&mut self) -> bool {
-        true
+        self.draining = self.drains;
+        !self.drains
     }
 }
 
@@ -72,6 +76,7 @@ impl RootContext for Root {
                 return false;
             }
             b"trap" => panic!("asked to"),
+            b"drain" => self.drains = true,
             _ => {}
         }
         if let Ok(id) = hostcalls::define_metric(MetricType::Counter, "probe_configured") {
@@ -85,6 +90,11 @@ impl RootContext for Root {
 
     fn on_tick(&mut self) {
         self.ticks += 1;
+        if self.draining {
+            self.draining = false;
+            let _ = hostcalls::set_shared_data("drained", Some(b"yes"), None);
+            self.done();
+        }
         let _ = hostcalls::set_shared_data("ticks", Some(self.ticks.to_string().as_bytes()), None);
         let (value, _) = self.get_shared_data("hold");
         if let Some(id) = value.and_then(|v| String::from_utf8(v).ok()?.parse().ok()) {
