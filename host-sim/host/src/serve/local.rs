@@ -167,13 +167,11 @@ impl Local {
     /// Tells the root context that the end has come, and waits until it has nothing more to finish.
     pub async fn shut_down(self: &Rc<Self>) {
         let generation = self.worker.borrow().generation();
-        // Without a VM there is nobody to wait for.
-        let mut over = true;
         self.call(generation, |vm| {
-            over = vm.begin_shutdown()?;
+            self.drained.set(vm.begin_shutdown()?);
             Ok(())
         });
-        while !over {
+        loop {
             let progress = self.progress.notified();
             if self.drained.get() || self.worker.borrow_mut().vm().is_none() {
                 return;
