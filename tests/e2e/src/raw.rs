@@ -49,7 +49,7 @@ impl Connection {
         self.stream.shutdown(Shutdown::Write)
     }
 
-    /// Reads one HTTP/1.1 answer of a stated length. `None`: the peer closed the connection instead.
+    /// Reads one final HTTP/1.1 answer. `None`: the peer closed the connection instead.
     ///
     /// # Errors
     /// When nothing comes within the bound, or what comes is no such answer.
@@ -71,6 +71,10 @@ impl Connection {
         let status_line = lines.next().unwrap_or_default();
         let status = status_line.split(' ').nth(1).and_then(|it| it.parse().ok());
         let status = status.ok_or_else(|| io::Error::other(format!("no status in {head:?}")))?;
+        if status == 100 {
+            self.ahead.drain(..end + 4);
+            return self.read();
+        }
         let headers: Vec<(String, String)> = lines
             .filter_map(|line| line.split_once(':'))
             .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
@@ -78,6 +82,14 @@ impl Connection {
         let length = headers.iter().find(|(name, _)| name == "content-length");
         let length: usize = match length {
             Some((_, length)) => length.parse().map_err(io::Error::other)?,
+            // Of an answer to what it cannot read, a server may leave out even that: it ends with the connection.
+            None if headers
+                .iter()
+                .any(|(name, value)| name == "connection" && value == "close") =>
+            {
+                while self.read_more()? {}
+                self.ahead.len() - end - 4
+            }
             None => return Err(io::Error::other(format!("no length in {head:?}"))),
         };
         let whole = end + 4 + length;
