@@ -28,6 +28,10 @@ const TARGET_ANSWER_BYTES: usize = 2 * 1024 * 1024;
 /// Accounts, deleted ones among them, that one listing looks at before it is refused.
 pub const MAX_SCANNED_ACCOUNTS: u64 = 1_000_000;
 
+/// How often one listing begins again because its revision was compacted away. Each beginning has the time of a whole
+/// listing, so without a bound a store that is compacted all the time would keep a client waiting for ever.
+const MAX_RESTARTS: u32 = 3;
+
 /// gRPC status `OUT_OF_RANGE`: the pinned revision was compacted away.
 const OUT_OF_RANGE: u32 = 11;
 
@@ -75,6 +79,7 @@ pub struct List {
     kept_bytes: usize,
     live_accounts: u64,
     scanned_accounts: u64,
+    restarts: u32,
 }
 
 /// One part of a tenant's list.
@@ -104,6 +109,7 @@ impl List {
             kept_bytes: 0,
             live_accounts: 0,
             scanned_accounts: 0,
+            restarts: 0,
         }
     }
 
@@ -136,11 +142,14 @@ impl List {
         Progress::Done(self.finish())
     }
 
-    /// After a failed call: ask for less, and begin again when the pinned revision is gone.
+    /// After a failed call: ask for less, and begin again when the pinned revision is gone. One that has begun
+    /// [`MAX_RESTARTS`] times again keeps asking for what is gone, and so runs out of time.
     pub(super) fn failed(&mut self, grpc_status: u32) {
         self.call_documents = (self.call_documents / 2).max(1);
-        if grpc_status == OUT_OF_RANGE {
+        if grpc_status == OUT_OF_RANGE && self.restarts < MAX_RESTARTS {
+            let restarts = self.restarts.saturating_add(1);
             *self = Self::new(self.tenant.clone(), self.part.clone(), self.limits);
+            self.restarts = restarts;
         }
     }
 
