@@ -1,15 +1,17 @@
 //! Workers, their gateways, one engine and the calls between them, under virtual time.
 //!
 //! Every event is one leg of a call: it reaches the engine, or its answer reaches the worker. [`World::run`] takes them by
-//! time; a test that looks for bad orders takes [`World::legs`] in any order with [`World::go`].
+//! time; a test that looks for bad orders takes [`World::legs`] in any order with
+//! [`World::go`].
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::engine::Engine;
-use super::fault::{DEADLINE_EXCEEDED, Fault, UNAVAILABLE};
+use super::fault::Fault;
 use super::host::{SharedData, TestHost};
+use super::network::Leg;
 use super::request::Request;
 use crate::access::test_support::NOW_MS;
 use crate::api::reply::Reply;
@@ -28,32 +30,14 @@ pub(crate) struct Node {
     exchanges: BTreeMap<u32, Exchange>,
 }
 
-/// One leg of a call, under way.
-#[derive(Debug, Clone)]
-pub(crate) struct Leg {
-    due_ms: i64,
-    order: u64,
-    pub(crate) node: usize,
-    pub(crate) kind: LegKind,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) enum LegKind {
-    ToEngine {
-        call: Call,
-        /// How the answer travels; none: nobody hears of it.
-        answered: Option<Fault>,
-    },
-    ToWorker {
-        id: CallId,
-        answer: Answer,
-    },
-}
-
 /// Which of the requests made in a world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Asked(pub(crate) u32);
 
+/// The shared data of one gateway's workers.
+type SharedMap = Rc<RefCell<SharedData>>;
+
+/// Decides on the fault of each call.
 type FaultPlan = Box<dyn FnMut(usize, &Call) -> Fault>;
 
 pub(crate) struct World {
@@ -70,7 +54,7 @@ pub(crate) struct World {
     pub(crate) faults: FaultPlan,
     next_tick_ms: i64,
     last_asked: u32,
-    last_order: u64,
+    pub(super) last_order: u64,
 }
 
 impl World {
@@ -84,7 +68,7 @@ impl World {
         let clock = Rc::new(Cell::new(NOW_MS));
         let mut nodes = Vec::new();
         for &workers in gateways {
-            let shared: Rc<RefCell<SharedData>> = Rc::default();
+            let shared: SharedMap = Rc::default();
             for _ in 0..workers {
                 let seed = nodes.len() as u64 + 1;
                 nodes.push(Node {
@@ -124,7 +108,7 @@ impl World {
             last_asked: 0,
             last_order: 0,
         };
-        let mut maps: Vec<(Rc<RefCell<SharedData>>, Rc<RefCell<SharedData>>)> = Vec::new();
+        let mut maps: Vec<(SharedMap, SharedMap)> = Vec::new();
         for (number, node) in self.nodes.into_iter().enumerate() {
             assert!(node.worker.is_idle(), "a worker that still has jobs");
             let old = &node.host.shared;
@@ -209,7 +193,7 @@ impl World {
     }
 
     /// Carries out all that a worker wants, as the filter's root does.
-    fn make_calls(&mut self, number: usize) {
+    pub(super) fn make_calls(&mut self, number: usize) {
         let node = &mut self.nodes[number];
         for woken in node.worker.take_woken() {
             let ExchangeId(asked) = woken.exchange;
@@ -227,91 +211,6 @@ impl World {
             let fault = (self.faults)(number, &call);
             self.calls.push((number, call.clone()));
             self.make(number, call, fault);
-        }
-    }
-
-    fn make(&mut self, node: usize, call: Call, fault: Fault) {
-        let (id, timeout_ms) = (call.id, i64::from(call.timeout_ms));
-        assert!(timeout_ms > 0, "a call without time");
-        let unknown = |grpc_status| LegKind::ToWorker {
-            id,
-            answer: Answer::Unknown { grpc_status },
-        };
-        let carried_out = |answered| LegKind::ToEngine { call, answered };
-        match fault {
-            Fault::NotDelivered => self.send(node, 1, unknown(UNAVAILABLE)),
-            Fault::Refused(status) => self.send(node, 2, unknown(status)),
-            Fault::AnswerLost => {
-                self.send(node, 1, carried_out(None));
-                self.send(node, timeout_ms, unknown(DEADLINE_EXCEEDED));
-            }
-            Fault::AnswerLate => {
-                self.send(node, 1, carried_out(Some(fault)));
-                self.send(node, timeout_ms, unknown(DEADLINE_EXCEEDED));
-            }
-            Fault::DeliveredAfter(ms) => {
-                self.send(node, ms, carried_out(None));
-                self.send(node, timeout_ms, unknown(DEADLINE_EXCEEDED));
-            }
-            Fault::DeliveredAgainAfter(ms) => {
-                self.send(node, 1, carried_out(Some(Fault::None)));
-                self.send_again(node, ms);
-            }
-            Fault::None | Fault::AnswerTwice | Fault::Malformed(_) => {
-                self.send(node, 1, carried_out(Some(fault)));
-            }
-        }
-    }
-
-    fn send(&mut self, node: usize, after_ms: i64, kind: LegKind) {
-        self.last_order += 1;
-        self.legs.push(Leg {
-            due_ms: self.clock.get() + after_ms,
-            order: self.last_order,
-            node,
-            kind,
-        });
-    }
-
-    /// A second copy of the call that was sent last; nobody hears of it.
-    fn send_again(&mut self, node: usize, after_ms: i64) {
-        let sent = self.legs.last().map(|leg| leg.kind.clone());
-        if let Some(LegKind::ToEngine { call, .. }) = sent {
-            let answered = None;
-            self.send(node, after_ms, LegKind::ToEngine { call, answered });
-        }
-    }
-
-    /// Lets one leg arrive.
-    pub(crate) fn go(&mut self, place: usize) {
-        let leg = self.legs.remove(place);
-        match leg.kind {
-            LegKind::ToEngine { call, answered } => {
-                let result = self.engine.execute(call.method, &call.message);
-                let Some(fault) = answered else { return };
-                let answer = match (fault, result) {
-                    (Fault::Malformed(nonsense), _) => Answer::Message(nonsense.bytes()),
-                    (_, Ok(message)) => Answer::Message(message),
-                    (_, Err(grpc_status)) => Answer::Unknown { grpc_status },
-                };
-                let after_ms = match fault {
-                    Fault::AnswerLate => i64::from(call.timeout_ms) + 1,
-                    _ => 1,
-                };
-                let kind = LegKind::ToWorker {
-                    id: call.id,
-                    answer,
-                };
-                if fault == Fault::AnswerTwice {
-                    self.send(leg.node, after_ms, kind.clone());
-                }
-                self.send(leg.node, after_ms, kind);
-            }
-            LegKind::ToWorker { id, answer } => {
-                let node = &mut self.nodes[leg.node];
-                node.worker.answered(id, answer, &node.host);
-                self.make_calls(leg.node);
-            }
         }
     }
 

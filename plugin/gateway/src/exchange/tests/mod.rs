@@ -1,7 +1,17 @@
 //! Whole requests against whole replies: status, headers in their order, body bytes.
 
+mod around_bodies;
+mod bodies;
+mod customer_ids;
+mod listing;
+mod listing_calls;
+mod outcomes;
+mod precedence;
 mod refusals;
+mod repeats;
+mod steps;
 mod success;
+mod times;
 
 use crate::test_support::request::show;
 use crate::test_support::{Request, World, config};

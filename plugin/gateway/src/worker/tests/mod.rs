@@ -6,3 +6,5 @@ mod faults;
 mod interleavings;
 mod ledger_of_all;
 mod order;
+mod random;
+mod scene;

@@ -8,7 +8,7 @@ use crate::accounts::keys::{AccountKey, CustomerId};
 use crate::engine::Method;
 use crate::host::Counter;
 use crate::test_support::fault::Fault;
-use crate::test_support::world::LegKind;
+use crate::test_support::network::LegKind;
 use crate::test_support::{Request, World, config};
 
 const CUSTOMER: &str = "614";

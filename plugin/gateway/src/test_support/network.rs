@@ -1,0 +1,114 @@
+//! The calls of a [`World`] on their way: what a fault makes of each of them, leg by leg.
+
+use super::fault::{DEADLINE_EXCEEDED, Fault, UNAVAILABLE};
+use super::world::World;
+use crate::engine::{Answer, Call, CallId};
+
+/// One leg of a call, under way.
+#[derive(Debug, Clone)]
+pub(crate) struct Leg {
+    pub(super) due_ms: i64,
+    pub(super) order: u64,
+    pub(crate) node: usize,
+    pub(crate) kind: LegKind,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum LegKind {
+    ToEngine {
+        call: Call,
+        /// How the answer travels; none: nobody hears of it.
+        answered: Option<Fault>,
+    },
+    ToWorker {
+        id: CallId,
+        answer: Answer,
+    },
+}
+
+impl World {
+    pub(super) fn make(&mut self, node: usize, call: Call, fault: Fault) {
+        let (id, timeout_ms) = (call.id, i64::from(call.timeout_ms));
+        assert!(timeout_ms > 0, "a call without time");
+        let unknown = |grpc_status| LegKind::ToWorker {
+            id,
+            answer: Answer::Unknown { grpc_status },
+        };
+        let carried_out = |answered| LegKind::ToEngine { call, answered };
+        match fault {
+            Fault::NotDelivered => self.send(node, 1, unknown(UNAVAILABLE)),
+            Fault::Refused(status) => self.send(node, 2, unknown(status)),
+            Fault::AnswerLost => {
+                self.send(node, 1, carried_out(None));
+                self.send(node, timeout_ms, unknown(DEADLINE_EXCEEDED));
+            }
+            Fault::AnswerLate => {
+                self.send(node, 1, carried_out(Some(fault)));
+                self.send(node, timeout_ms, unknown(DEADLINE_EXCEEDED));
+            }
+            Fault::DeliveredAfter(ms) => {
+                self.send(node, ms, carried_out(None));
+                self.send(node, timeout_ms, unknown(DEADLINE_EXCEEDED));
+            }
+            Fault::DeliveredAgainAfter(ms) => {
+                self.send(node, 1, carried_out(Some(Fault::None)));
+                self.send_again(node, ms);
+            }
+            Fault::None | Fault::AnswerTwice | Fault::Malformed(_) => {
+                self.send(node, 1, carried_out(Some(fault)));
+            }
+        }
+    }
+
+    fn send(&mut self, node: usize, after_ms: i64, kind: LegKind) {
+        self.last_order += 1;
+        self.legs.push(Leg {
+            due_ms: self.clock.get() + after_ms,
+            order: self.last_order,
+            node,
+            kind,
+        });
+    }
+
+    /// A second copy of the call that was sent last; nobody hears of it.
+    fn send_again(&mut self, node: usize, after_ms: i64) {
+        let sent = self.legs.last().map(|leg| leg.kind.clone());
+        if let Some(LegKind::ToEngine { call, .. }) = sent {
+            let answered = None;
+            self.send(node, after_ms, LegKind::ToEngine { call, answered });
+        }
+    }
+
+    /// Lets one leg arrive.
+    pub(crate) fn go(&mut self, place: usize) {
+        let leg = self.legs.remove(place);
+        match leg.kind {
+            LegKind::ToEngine { call, answered } => {
+                let result = self.engine.execute(call.method, &call.message);
+                let Some(fault) = answered else { return };
+                let answer = match (fault, result) {
+                    (Fault::Malformed(nonsense), _) => Answer::Message(nonsense.bytes()),
+                    (_, Ok(message)) => Answer::Message(message),
+                    (_, Err(grpc_status)) => Answer::Unknown { grpc_status },
+                };
+                let after_ms = match fault {
+                    Fault::AnswerLate => i64::from(call.timeout_ms) + 1,
+                    _ => 1,
+                };
+                let kind = LegKind::ToWorker {
+                    id: call.id,
+                    answer,
+                };
+                if fault == Fault::AnswerTwice {
+                    self.send(leg.node, after_ms, kind.clone());
+                }
+                self.send(leg.node, after_ms, kind);
+            }
+            LegKind::ToWorker { id, answer } => {
+                let node = &mut self.nodes[leg.node];
+                node.worker.answered(id, answer, &node.host);
+                self.make_calls(leg.node);
+            }
+        }
+    }
+}
