@@ -139,6 +139,75 @@ fn account_digest(tenant: &Tenant, customer: &CustomerId) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::test_support::permit;
+
+    #[test]
+    fn keys_are_what_they_always_were() {
+        // Stored data depends on them. The buckets were computed by another program.
+        let long = "x".repeat(128);
+        for (tenant, customer, expected) in [
+            ("acme", "614", "/points/1/account/acme/fe1/614"),
+            ("acmf", "614", "/points/1/account/acmf/ec8/614"),
+            ("other", "614", "/points/1/account/other/b40/614"),
+            ("acme", "a/b", "/points/1/account/acme/87e/a%2Fb"),
+            (
+                "acme",
+                "größe",
+                "/points/1/account/acme/918/gr%C3%B6%C3%9Fe",
+            ),
+            ("acme", &long, &format!("/points/1/account/acme/65a/{long}")),
+        ] {
+            let permit = permit(tenant);
+            let customer = CustomerId::new(customer.into()).unwrap();
+            let key = AccountKey::new(permit.tenant(), &customer);
+            assert_eq!(key.as_str(), expected);
+            assert_eq!(customer_of(permit.tenant(), key.as_bytes()), Some(customer));
+        }
+    }
+
+    #[test]
+    fn no_other_key_names_a_customer() {
+        let permit = permit("acme");
+        for key in [
+            "/points/1/account/acme/fe2/614",
+            "/points/1/account/acme/fe1/6%314",
+            "/points/1/account/acme/FE1/614",
+            "/points/1/account/acme/fe1/614/",
+            "/points/1/account/acme/fe1/",
+            "/points/1/account/acme/fe1614",
+            "/points/1/account/acme/fe",
+            "/points/1/account/acme/",
+            "/points/1/account/acmf/ec8/614",
+            "/points/1/history/acme/fe1/614",
+            "/points/2/account/acme/fe1/614",
+            "",
+        ] {
+            assert_eq!(customer_of(permit.tenant(), key.as_bytes()), None, "{key}");
+        }
+    }
+
+    #[test]
+    fn a_tenants_range_holds_its_keys_and_nobody_elses() {
+        let range = |tenant: &str| {
+            let start = tenant_prefix(permit(tenant).tenant()).into_bytes();
+            let end = prefix_end(&start);
+            start..end
+        };
+        let key = |tenant: &str, customer: &str| {
+            let customer = CustomerId::new(customer.into()).unwrap();
+            let key = AccountKey::new(permit(tenant).tenant(), &customer);
+            key.as_bytes().to_vec()
+        };
+        let tenants = ["acm", "acme", "acme0", "acmee", "acmf"];
+        for mine in tenants {
+            for theirs in tenants {
+                for customer in ["614", "\u{10ffff}", "/", "~"] {
+                    let inside = range(mine).contains(&key(theirs, customer));
+                    assert_eq!(inside, mine == theirs, "{mine} {theirs} {customer}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn a_prefix_ends_just_behind_its_last_key() {

@@ -3,6 +3,9 @@
 //! Digests cover everything of a request that has an effect, and nothing that a configuration adds to it: the same
 //! request stays the same across a change of a site's settings.
 
+#[cfg(test)]
+mod tests;
+
 use ledger::{
     EntryId, Fingerprint, Identity, KeyDigest, KeyUse, NewLot, OperationMark, Redemption, Timestamp,
 };

@@ -4,6 +4,9 @@
 //! refusal computed from it is confirmed by a read before it is told. Shared data can neither forget a key nor bound its
 //! size, so there is a fixed number of slots and a document replaces whatever its slot held.
 
+#[cfg(test)]
+mod tests;
+
 use bytes::Bytes;
 
 use super::keys::AccountKey;

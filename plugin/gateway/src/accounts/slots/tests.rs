@@ -1,0 +1,149 @@
+//! The slots of shared data: newer wins, other accounts replace, nothing that is not ours is believed.
+
+use super::*;
+use crate::access::test_support::permit;
+use crate::accounts::keys::CustomerId;
+use crate::host::SharedVersion;
+use crate::test_support::host::TestHost;
+
+/// The slot of 614 and, as it happens, of c622.
+const SLOT: &str = "reward-points/document/587";
+
+fn key(customer: &str) -> AccountKey {
+    let customer = CustomerId::new(customer.as_bytes().to_vec()).expect("an id");
+    AccountKey::new(permit("acme").tenant(), &customer)
+}
+
+fn known(revision: i64, document: &[u8]) -> Option<Known> {
+    Some(Known {
+        revision,
+        document: Bytes::copy_from_slice(document),
+    })
+}
+
+fn version(host: &TestHost) -> u32 {
+    match host.shared_get(SLOT) {
+        Shared::Held(_, SharedVersion(version)) | Shared::Erased(SharedVersion(version)) => version,
+        Shared::Absent => 0,
+    }
+}
+
+#[test]
+fn slots_are_found_by_every_generation_of_the_filter() {
+    let expected = [("614", 587), ("c622", 587), ("a/b", 757), ("größe", 1009)];
+    for (customer, number) in expected {
+        let name = format!("reward-points/document/{number}");
+        assert_eq!(slot_name(&key(customer)), name, "{customer}");
+    }
+    let host = TestHost::alone();
+    install(&host, &key("614"), 258, b"document");
+    let Shared::Held(value, _) = host.shared_get(SLOT) else {
+        panic!("nothing there");
+    };
+    let layout = b"\x01\0\0\0\0\0\0\x01\x02\0\x1e/points/1/account/acme/fe1/614document";
+    assert_eq!(
+        value, layout,
+        "format, revision, length of the key, key, document"
+    );
+}
+
+#[test]
+fn the_newest_document_is_kept_whatever_the_order_of_installing() {
+    for order in [[3, 5, 4], [5, 3, 4], [3, 4, 5], [5, 5, 4]] {
+        let host = TestHost::alone();
+        for revision in order {
+            let document = format!("at {revision}");
+            install(&host, &key("614"), revision, document.as_bytes());
+        }
+        assert_eq!(look_up(&host, &key("614")), known(5, b"at 5"), "{order:?}");
+    }
+    // What is there already is not written again.
+    let host = TestHost::alone();
+    install(&host, &key("614"), 5, b"first");
+    let before = version(&host);
+    install(&host, &key("614"), 5, b"second");
+    install(&host, &key("614"), 4, b"third");
+    assert_eq!(version(&host), before);
+}
+
+#[test]
+fn another_account_replaces_whatever_its_revision() {
+    let host = TestHost::alone();
+    install(&host, &key("614"), 900, b"a");
+    install(&host, &key("c622"), 3, b"b");
+    assert_eq!(look_up(&host, &key("614")), None, "never another account's");
+    assert_eq!(look_up(&host, &key("c622")), known(3, b"b"));
+    assert_eq!(look_up(&host, &key("c1757")), None);
+}
+
+#[test]
+fn an_emptied_or_strange_slot_is_empty_and_can_be_filled() {
+    let good = compose(&key("614"), 7, b"document");
+    let mut newer_format = good.clone();
+    newer_format[0] = 2;
+    for junk in [
+        &b""[..],
+        b"\x01",
+        &good[..8],
+        &good[..10],
+        &good[..20],
+        &newer_format,
+        b"{}",
+    ] {
+        let host = TestHost::alone();
+        host.shared.borrow_mut().put(SLOT, junk);
+        assert_eq!(look_up(&host, &key("614")), None, "{junk:?}");
+        install(&host, &key("614"), 1, b"x");
+        assert_eq!(look_up(&host, &key("614")), known(1, b"x"), "{junk:?}");
+    }
+}
+
+#[test]
+fn large_documents_are_not_held_and_leave_what_is_there() {
+    let host = TestHost::alone();
+    install(&host, &key("614"), 1, &vec![0; MAX_HELD_BYTES]);
+    assert!(look_up(&host, &key("614")).is_some());
+    install(&host, &key("614"), 2, &vec![0; MAX_HELD_BYTES + 1]);
+    assert_eq!(look_up(&host, &key("614")).map(|it| it.revision), Some(1));
+}
+
+#[test]
+fn other_writers_at_the_same_time_are_neither_undone_nor_waited_for() {
+    for (others, expected) in [
+        // Another worker was there first with something older, newer, or of another account.
+        (vec![compose(&key("614"), 4, b"older")], known(5, b"mine")),
+        (vec![compose(&key("614"), 6, b"newer")], known(6, b"newer")),
+        (vec![compose(&key("c622"), 9, b"other")], known(5, b"mine")),
+        // And again and again: then it is given up, it is a cache.
+        (
+            vec![compose(&key("c622"), 9, b"other"); MAX_INSTALL_ATTEMPTS],
+            None,
+        ),
+    ] {
+        for filled in [false, true] {
+            let host = TestHost::alone();
+            if filled {
+                install(&host, &key("614"), 1, b"old");
+            }
+            host.shared.borrow_mut().interference = others.clone();
+            install(&host, &key("614"), 5, b"mine");
+            let found = look_up(&host, &key("614"));
+            assert_eq!(found, expected, "{others:?}, filled: {filled}");
+            assert!(host.shared.borrow().interference.is_empty());
+        }
+    }
+}
+
+#[test]
+fn memory_is_bounded_however_many_accounts_there_are() {
+    let host = TestHost::alone();
+    for number in 0..5000 {
+        install(&host, &key(&format!("customer-{number}")), 1, b"x");
+    }
+    let held = host.shared.borrow().keys().len();
+    assert!(held <= usize::from(SLOTS), "{held}");
+    assert!(
+        held > usize::from(SLOTS) / 2,
+        "spread over the slots: {held}"
+    );
+}
