@@ -5,6 +5,9 @@
 /// The longest `:path` that is copied into an error body's `instance`; longer ones are cut there.
 pub const MAX_ECHOED_PATH_BYTES: usize = 1024;
 
+/// How a bearer's credentials begin.
+const BEARER: &[u8] = b"Bearer ";
+
 /// The headers of one request that the gateway looks at.
 #[derive(Clone, Default)]
 pub struct Head {
@@ -46,6 +49,21 @@ impl Once {
             Self::Absent => Self::Sent(value.to_vec()),
             _ => Self::Repeated,
         };
+    }
+
+    /// Envoy hands over an `Authorization` that was sent twice as one value, joined by a comma (RFC 9110, section 5.3).
+    /// A bearer token never holds a comma, so where one of the parts is of that scheme there were several.
+    fn split_joined(&mut self) {
+        let bearer = |part: &[u8]| {
+            let scheme = part.trim_ascii_start().get(..BEARER.len());
+            scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(BEARER))
+        };
+        if let Self::Sent(value) = self
+            && value.contains(&b',')
+            && value.split(|&byte| byte == b',').any(bearer)
+        {
+            *self = Self::Repeated;
+        }
     }
 
     /// The value when it was sent exactly once.
@@ -95,6 +113,7 @@ impl Head {
             };
             once.note(value);
         }
+        head.authorization.split_joined();
         head
     }
 }
@@ -102,6 +121,24 @@ impl Head {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn credentials_that_were_joined_on_the_way_were_sent_twice() {
+        for (value, repeated) in [
+            ("Bearer a.b.c", false),
+            ("Bearer a,Bearer b", true),
+            ("Bearer a, bearer b", true),
+            ("Basic YTpi,Bearer b", true),
+            ("Bearer a,Basic YTpi", true),
+            ("Bearer a,", true),
+            ("Digest username=\"a\", realm=\"b\"", false),
+            (",", false),
+            ("", false),
+        ] {
+            let head = Head::read([(&b"authorization"[..], value.as_bytes())]);
+            assert_eq!(head.authorization.is_repeated(), repeated, "{value}");
+        }
+    }
 
     #[test]
     fn keeps_bytes_and_notices_what_came_twice() {
