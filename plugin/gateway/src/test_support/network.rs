@@ -2,7 +2,9 @@
 
 use super::fault::{DEADLINE_EXCEEDED, Fault, UNAVAILABLE};
 use super::world::World;
+use crate::config::Config;
 use crate::engine::{Answer, Call, CallId};
+use crate::worker::Worker;
 
 /// One leg of a call, under way.
 #[derive(Debug, Clone)]
@@ -110,5 +112,21 @@ impl World {
                 self.make_calls(leg.node);
             }
         }
+    }
+
+    /// A worker dies and another takes its place: its calls are under way, their answers find nobody.
+    pub(crate) fn restart(&mut self, number: usize, config: Config) {
+        self.legs
+            .retain(|leg| leg.node != number || matches!(leg.kind, LegKind::ToEngine { .. }));
+        for leg in &mut self.legs {
+            if let LegKind::ToEngine { answered, .. } = &mut leg.kind
+                && leg.node == number
+            {
+                *answered = None;
+            }
+        }
+        let node = &mut self.nodes[number];
+        node.worker = Worker::new(config).expect("a good configuration");
+        node.exchanges.clear();
     }
 }

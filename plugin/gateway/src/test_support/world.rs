@@ -27,7 +27,7 @@ const MAX_STEPS: usize = 1_000_000;
 pub(crate) struct Node {
     pub(crate) worker: Worker,
     pub(crate) host: TestHost,
-    exchanges: BTreeMap<u32, Exchange>,
+    pub(super) exchanges: BTreeMap<u32, Exchange>,
 }
 
 /// Which of the requests made in a world.

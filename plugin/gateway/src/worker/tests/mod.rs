@@ -1,6 +1,7 @@
 //! What a worker asks of the engine, how often and in which order, when calls and answers go astray.
 
 mod bounds;
+mod breaks;
 mod explore;
 mod faults;
 mod interleavings;
