@@ -1,7 +1,9 @@
 //! Clients: HTTP/1.1 and HTTP/2 connections of one worker, each request a stream of its VM.
 
+use std::error::Error as _;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, Version};
@@ -22,6 +24,9 @@ use crate::stream::StreamInfo;
 
 /// Envoy's default for all headers of a request; more is 431.
 const MAX_HEADER_BYTES: usize = 60 * 1024;
+
+/// Envoy's default for how long a connection stays to deliver an answer that came before the request's end.
+const READ_AWAY: Duration = Duration::from_secs(1);
 
 /// Tells the VM when nobody waits for the answer any more.
 pub(super) struct Guard {
@@ -119,18 +124,45 @@ async fn request_in(
             biased;
             reply = replies.recv() => return match reply {
                 Some(Reply::Head { headers, end_stream }) => {
+                    if reading {
+                        tokio::task::spawn_local(read_away(body));
+                    }
                     Ok(answer(&headers, end_stream, replies, guard))
                 }
                 Some(Reply::Lost) | None => Ok(plain(StatusCode::SERVICE_UNAVAILABLE)),
                 Some(Reply::Part(_)) => Err(BrokenOff),
             },
-            () = read_some(&local, key, &mut body, &mut reading), if reading => {}
+            went_on = read_some(&local, key, &mut body, &mut reading), if reading => match went_on {
+                Ok(()) => {}
+                Err(fault) if is_malformed(&fault) => return Ok(plain(StatusCode::BAD_REQUEST)),
+                // Nobody is there to be answered.
+                Err(_) => return Err(BrokenOff),
+            },
         }
     }
 }
 
+/// Whether a body is no HTTP, as against one whose client left.
+fn is_malformed(fault: &hyper::Error) -> bool {
+    let cause = fault.source().and_then(|cause| cause.downcast_ref());
+    cause.is_some_and(|cause: &std::io::Error| cause.kind() == std::io::ErrorKind::InvalidInput)
+}
+
+/// Takes what a client still sends after its answer was decided. A connection closed over unread bytes is reset, and
+/// the answer would be lost with it.
+async fn read_away(mut body: Incoming) {
+    let rest = async { while let Some(Ok(_)) = body.frame().await {} };
+    // Who sends for longer may lose its connection.
+    let _ = tokio::time::timeout(READ_AWAY, rest).await;
+}
+
 /// Takes one frame of the request's body, waiting first while the VM's buffer is full.
-async fn read_some(local: &Rc<Local>, key: StreamKey, body: &mut Incoming, reading: &mut bool) {
+async fn read_some(
+    local: &Rc<Local>,
+    key: StreamKey,
+    body: &mut Incoming,
+    reading: &mut bool,
+) -> hyper::Result<()> {
     loop {
         let progress = local.progress.notified();
         if !local.is_backed_up(key) {
@@ -156,12 +188,13 @@ async fn read_some(local: &Rc<Local>, key: StreamKey, body: &mut Incoming, readi
             *reading = false;
             local.body(key, &[], true);
         }
-        // The client broke off; its connection ends and drops this request.
-        Some(Err(_)) => {
+        Some(Err(fault)) => {
             *reading = false;
             local.end(key);
+            return Err(fault);
         }
     }
+    Ok(())
 }
 
 fn answer(
