@@ -1,6 +1,6 @@
-//! Answer by answer: the probe filter in this host, and in the real Envoy when `$ENVOY` names one.
+//! Answer by answer: the probe filter in this host and in the real Envoy that `$ENVOY` names.
 //!
-//! What is expected was read off Envoy 1.40; a run with `$ENVOY` proves it again.
+//! What is expected was read off Envoy 1.40; each run proves it again.
 
 mod common;
 

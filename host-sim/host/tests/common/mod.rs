@@ -1,6 +1,6 @@
 //! What the tests of the host share: the probe filter, gateways that run it, plain clients, an upstream.
 //!
-//! Each gateway is this host, and with `$ENVOY` set also the real one; both get the same requests.
+//! The gateways are this host and the real Envoy that `$ENVOY` names; both get the same requests.
 
 #![allow(dead_code, reason = "each test binary uses the part it needs")]
 
@@ -28,7 +28,8 @@ pub fn probe() -> &'static Path {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/probe");
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("probe");
         let status = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--release", "--target", "wasm32-wasip1"])
+            .args(["build", "--quiet", "--release", "--locked"])
+            .args(["--target", "wasm32-wasip1"])
             .arg("--target-dir")
             .arg(&target)
             .current_dir(source)
@@ -127,17 +128,14 @@ impl Gateway {
     }
 }
 
-/// This host, and Envoy when `$ENVOY` names one. Says so when it does not.
+/// This host and the real Envoy.
+///
+/// A run that could not compare must not look like one that did: without `$ENVOY` it fails.
 pub fn gateways(clusters: &BTreeMap<String, String>) -> Vec<Gateway> {
-    let mut all = vec![Gateway::Host(
-        serve(options(clusters.clone())).expect("the probe is served"),
-    )];
-    match std::env::var_os("ENVOY") {
-        Some(binary) => all.push(Gateway::Envoy(envoy::Envoy::start(
-            Path::new(&binary),
-            clusters,
-        ))),
-        None => eprintln!("$ENVOY is not set: the real Envoy is not compared in this run"),
-    }
-    all
+    let binary = std::env::var_os("ENVOY")
+        .filter(|binary| !binary.is_empty())
+        .expect("set ENVOY to the Envoy program to compare with (`cargo xtask test` does)");
+    let host = serve(options(clusters.clone())).expect("the probe is served");
+    let envoy = envoy::Envoy::start(Path::new(&binary), clusters);
+    vec![Gateway::Host(host), Gateway::Envoy(envoy)]
 }
