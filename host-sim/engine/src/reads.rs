@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::limits::{MAX_RUNNING_READS, MAX_WAITING_READS};
 use crate::refusal::{Fault, Refusal};
@@ -16,8 +16,8 @@ use crate::store::{Identity, Snapshot, Store};
 #[derive(Debug)]
 pub struct Reads {
     store: Arc<Store>,
-    waiting: Semaphore,
-    running: Semaphore,
+    waiting: Arc<Semaphore>,
+    running: Arc<Semaphore>,
 }
 
 impl Reads {
@@ -25,8 +25,8 @@ impl Reads {
     pub fn new(store: Arc<Store>) -> Reads {
         Reads {
             store,
-            waiting: Semaphore::new(MAX_WAITING_READS),
-            running: Semaphore::new(MAX_RUNNING_READS),
+            waiting: Arc::new(Semaphore::new(MAX_WAITING_READS)),
+            running: Arc::new(Semaphore::new(MAX_RUNNING_READS)),
         }
     }
 
@@ -45,11 +45,10 @@ impl Reads {
         &self,
         read: impl FnOnce(&Snapshot) -> Result<R, Fault> + Send + 'static,
     ) -> Result<R, Fault> {
-        let _waiting = self
-            .waiting
-            .try_acquire()
+        let waiting = Arc::clone(&self.waiting)
+            .try_acquire_owned()
             .map_err(|_| Refusal::TooManyRequests)?;
-        self.run_patiently(read).await
+        self.run_with(Some(waiting), read).await
     }
 
     /// The same for those who must not be refused and whose number is bounded elsewhere: watch streams.
@@ -57,10 +56,25 @@ impl Reads {
         &self,
         read: impl FnOnce(&Snapshot) -> Result<R, Fault> + Send + 'static,
     ) -> Result<R, Fault> {
-        let _running = self.running.acquire().await.map_err(|_| Refusal::Stopped)?;
-        let store = Arc::clone(&self.store);
-        tokio::task::spawn_blocking(move || read(&store.snapshot()?))
+        self.run_with(None, read).await
+    }
+
+    async fn run_with<R: Send + 'static>(
+        &self,
+        waiting: Option<OwnedSemaphorePermit>,
+        read: impl FnOnce(&Snapshot) -> Result<R, Fault> + Send + 'static,
+    ) -> Result<R, Fault> {
+        let running = Arc::clone(&self.running)
+            .acquire_owned()
             .await
-            .map_err(|error| Fault::Storage(error.to_string()))?
+            .map_err(|_| Refusal::Stopped)?;
+        let store = Arc::clone(&self.store);
+        tokio::task::spawn_blocking(move || {
+            // A client that leaves drops its call, not the read under way: what counts reads goes with the read.
+            let _counted = (waiting, running);
+            read(&store.snapshot()?)
+        })
+        .await
+        .map_err(|error| Fault::Storage(error.to_string()))?
     }
 }
