@@ -44,11 +44,12 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         let config = engine::Config::new(arguments.listen, arguments.data);
         let mut running = engine::start(config).await?;
         announce(&format!("ready {}", running.local_addr()));
-        tokio::select! {
-            () = stop.asked() => {}
-            failed = running.failed() => failed?,
-        }
-        running.stop().await?;
-        Ok(())
+        let ended = tokio::select! {
+            () = stop.asked() => Ok(()),
+            failed = running.failed() => failed,
+        };
+        // Also after a failure: the file is let go of in order.
+        let stopped = running.stop().await;
+        Ok(ended.and(stopped)?)
     })
 }

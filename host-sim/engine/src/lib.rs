@@ -7,6 +7,7 @@
 //! [`start`] opens a data directory, listens and serves; [`Engine`] is the same in two steps, for callers that bring
 //! their own listener.
 
+mod ending;
 mod limits;
 mod reads;
 mod refusal;
@@ -28,6 +29,7 @@ use tokio::task::JoinHandle;
 pub use refusal::{Fault, Refusal};
 pub use store::OpenError;
 
+use ending::Ending;
 use reads::Reads;
 use store::Store;
 use writer::Writer;
@@ -103,9 +105,16 @@ pub enum StartError {
 /// Why an engine stopped serving by itself.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
+    /// Nothing can be written any more: the disk failed or is full, or a defect ended the writer. What is on disk is
+    /// whole and is found again by the next start.
+    #[error("nothing can be written any more: {0}")]
+    Writer(String),
     /// The transport failed.
     #[error("serving: {0}")]
     Transport(#[from] tonic::transport::Error),
+    /// Serving came to an end that nobody asked for.
+    #[error("serving ended by itself")]
+    Ended,
     /// The serving task was ended from outside.
     #[error("serving was ended before it had stopped")]
     Aborted,
@@ -123,6 +132,7 @@ pub struct Engine {
 pub(crate) struct Shared {
     reads: Reads,
     writer: Writer,
+    writer_ending: Ending,
     newest: watch::Receiver<i64>,
     progress_interval: Duration,
     watch_streams: Arc<Semaphore>,
@@ -142,7 +152,7 @@ impl Engine {
             .progress()
             .revision;
         let (told, newest) = watch::channel(revision);
-        let writer = Writer::start(
+        let (writer, writer_ending) = Writer::start(
             Arc::clone(&store),
             told,
             i64::from(config.retained_revisions),
@@ -152,6 +162,7 @@ impl Engine {
             shared: Arc::new(Shared {
                 reads: Reads::new(store),
                 writer,
+                writer_ending,
                 newest,
                 progress_interval: config.progress_interval,
                 watch_streams: Arc::new(Semaphore::new(limits::MAX_WATCH_STREAMS)),
@@ -170,7 +181,11 @@ impl Engine {
         self.shared.writer.compact(revision).await
     }
 
-    /// Serves on `listener` until `shutdown` completes, then lets open calls end within a grace period.
+    /// Serves on `listener` until `shutdown` completes or the writer fails, then lets open calls end within a grace
+    /// period.
+    ///
+    /// # Errors
+    /// [`ServeError::Writer`] after the writer failed, else what the transport said.
     pub async fn serve(
         &self,
         listener: TcpListener,
@@ -249,8 +264,16 @@ impl Running {
         }
     }
 
-    /// Completes when serving ends by itself, which only a failure makes it do.
+    /// Completes when serving ends by itself, which only a failure makes it do: the result is never `Ok`.
+    ///
+    /// # Errors
+    /// Why it ended, first of all [`ServeError::Writer`].
     pub async fn failed(&mut self) -> Result<(), ServeError> {
+        self.served().await?;
+        Err(ServeError::Ended)
+    }
+
+    async fn served(&mut self) -> Result<(), ServeError> {
         (&mut self.serving)
             .await
             .unwrap_or(Err(ServeError::Aborted))
@@ -262,7 +285,7 @@ impl Running {
         let served = if self.serving.is_finished() {
             Ok(())
         } else {
-            self.failed().await
+            self.served().await
         };
         if let Some(engine) = self.engine.take() {
             engine.close().await;

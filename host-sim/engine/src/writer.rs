@@ -3,7 +3,7 @@
 //! The queue is bounded in number and in bytes. While one group is being synced to disk the next one gathers, so the
 //! cost of a sync is shared exactly when there is load, and an idle engine adds no delay. A refused transaction
 //! is answered and leaves nothing; a disk failure is answered to all and ends writing for good, because what is on
-//! disk is then not known.
+//! disk is then not known. Whoever serves hears of that end, so that no engine lives on without its writer.
 
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use etcd_wire::{TxnRequest, TxnResponse};
 use prost::Message;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
+use crate::ending::{self, Ending, Report};
 use crate::limits::{
     COMPACTION_STEP, MAX_COMPACTION_REVISIONS, MAX_GROUP_BYTES, MAX_GROUP_TXNS, MAX_QUEUED_BYTES,
     MAX_QUEUED_TXNS,
@@ -43,27 +44,25 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread. `newest` is told each revision once it is on disk, before anyone is answered.
+    /// Starts the thread. `newest` is told each revision once it is on disk, before anyone is answered; the ending hears
+    /// why nothing is written any more.
     pub fn start(
         store: Arc<Store>,
         newest: watch::Sender<i64>,
         retained_revisions: i64,
-    ) -> std::io::Result<Writer> {
+    ) -> std::io::Result<(Writer, Ending)> {
         let (queue, jobs) = mpsc::channel(MAX_QUEUED_TXNS);
-        std::thread::Builder::new()
-            .name("engine-writer".to_owned())
-            .spawn(move || {
-                Thread {
-                    store,
-                    newest,
-                    retained_revisions,
-                }
-                .run(jobs);
-            })?;
-        Ok(Writer {
+        let thread = Thread {
+            store,
+            newest,
+            retained_revisions,
+        };
+        let ending = ending::spawn("engine-writer", move |report| thread.run(jobs, report))?;
+        let writer = Writer {
             queue,
             room: Arc::new(Semaphore::new(MAX_QUEUED_BYTES)),
-        })
+        };
+        Ok((writer, ending))
     }
 
     /// Carries out a checked transaction; returns once it is on disk. Refused at once when the queue is full.
@@ -121,7 +120,7 @@ enum Setback {
 }
 
 impl Thread {
-    fn run(self, mut jobs: mpsc::Receiver<Job>) {
+    fn run(self, mut jobs: mpsc::Receiver<Job>, report: &Report) {
         while let Some(first) = jobs.blocking_recv() {
             let mut group = gather(first, &mut jobs);
             while !group.is_empty() {
@@ -132,7 +131,7 @@ impl Thread {
                         }
                     }
                     Err(Setback::Job(at, refusal)) => group.remove(at).fail(refusal.into()),
-                    Err(Setback::Storage(fault)) => return fail(fault, group, jobs),
+                    Err(Setback::Storage(fault)) => return fail(fault, group, jobs, report),
                 }
             }
         }
@@ -252,11 +251,12 @@ fn gather(first: Job, jobs: &mut mpsc::Receiver<Job>) -> Vec<Job> {
 }
 
 /// After a disk failure nothing more is written: everyone who waits, and everyone who comes, hears why.
-fn fail(fault: Fault, group: Vec<Job>, mut jobs: mpsc::Receiver<Job>) {
+fn fail(fault: Fault, group: Vec<Job>, mut jobs: mpsc::Receiver<Job>, report: &Report) {
     let reason = match fault {
         Fault::Storage(reason) => reason,
         Fault::Refused(refusal) => refusal.to_string(),
     };
+    report.fault(&reason);
     for job in group {
         job.fail(Fault::Storage(reason.clone()));
     }

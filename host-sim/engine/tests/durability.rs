@@ -4,10 +4,10 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -17,6 +17,11 @@ use support::requests::{all, get, keys, put, txn, unchanged};
 use tempfile::TempDir;
 use tonic::transport::{Channel, Endpoint};
 
+/// Size that the file of an engine on a full disk may reach, in the 512-byte blocks of `ulimit`.
+const DISK_BLOCKS: usize = 16 * 1024;
+
+/// Exit status of the process whose engine failed.
+const FAILED: i32 = 3;
 /// Makes the binary serve this directory instead of testing.
 const SERVE: &str = "ENGINE_DURABILITY_SERVE";
 /// Clients that write at the same time, so that groups form.
@@ -39,12 +44,17 @@ async fn serve_until_killed() {
         .await
         .expect("the engine starts");
     eprintln!("listening {}", running.local_addr());
-    running.failed().await.expect("serving goes on");
+    if let Err(error) = running.failed().await {
+        eprintln!("{error}");
+        std::process::exit(FAILED);
+    }
 }
 
 /// An engine in a process of its own.
 struct Life {
     child: Child,
+    /// What it says on stderr after the line with its address.
+    output: BufReader<ChildStderr>,
     address: SocketAddr,
 }
 
@@ -58,7 +68,24 @@ impl Drop for Life {
 
 impl Life {
     fn begin(data_dir: &Path) -> Life {
-        let mut child = Command::new(std::env::current_exe().expect("this binary"))
+        Life::begin_as(
+            Command::new(std::env::current_exe().expect("this binary")),
+            data_dir,
+        )
+    }
+
+    /// On a disk that fills up: writing past the limit fails as it does there, instead of ending the process.
+    fn begin_on_a_small_disk(data_dir: &Path) -> Life {
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", r#"trap '' XFSZ; ulimit -f "$1"; shift; exec "$@""#])
+            .args(["sh", &DISK_BLOCKS.to_string()])
+            .arg(std::env::current_exe().expect("this binary"));
+        Life::begin_as(shell, data_dir)
+    }
+
+    fn begin_as(mut binary: Command, data_dir: &Path) -> Life {
+        let mut child = binary
             .args(["--exact", "serve_until_killed", "--nocapture"])
             .env(SERVE, data_dir)
             .stdout(Stdio::null())
@@ -68,9 +95,10 @@ impl Life {
         let output = BufReader::new(child.stderr.take().expect("its output"));
         let mut life = Life {
             child,
+            output,
             address: (Ipv4Addr::LOCALHOST, 0).into(),
         };
-        let line = output
+        let line = (&mut life.output)
             .lines()
             .map(|line| line.expect("readable output"))
             .find_map(|line| line.strip_prefix("listening ").map(str::to_owned));
@@ -177,6 +205,48 @@ fn ranges(response: etcd_wire::TxnResponse) -> [Vec<etcd_wire::KeyValue>; 2] {
             other => panic!("not a range: {other:?}"),
         });
     [(); 2].map(|()| ranges.next().expect("two answers"))
+}
+
+/// A disk that is full ends the process with the reason, and what was acknowledged before is there once there is room.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_ends_the_engine_with_a_word() {
+    let data = TempDir::new().expect("a temporary directory");
+    let mut life = Life::begin_on_a_small_disk(data.path());
+    let mut client = life.client();
+    let value = "x".repeat(256 * 1024);
+    let bound = DISK_BLOCKS * 512 / value.len();
+    let mut acknowledged = 0;
+    let refused = loop {
+        let request = all([put(&format!("k{acknowledged:03}"), &value)]);
+        match client.txn(request).await {
+            Ok(_) => acknowledged += 1,
+            Err(status) => break status,
+        }
+        assert!(acknowledged < bound, "the disk never fills up");
+    };
+    assert_eq!(refused.code(), tonic::Code::Unavailable, "{refused:?}");
+    assert!(acknowledged > 0);
+
+    let mut said = String::new();
+    life.output
+        .read_to_string(&mut said)
+        .expect("it ends by itself");
+    let status = life.child.wait().expect("an exit status");
+    assert_eq!(status.code(), Some(FAILED), "{said}");
+    assert!(said.contains("nothing can be written any more"), "{said}");
+    drop(life);
+
+    let life = Life::begin(data.path());
+    let mut everything = keys("k", "l");
+    everything.count_only = true;
+    let found = life.client().range(everything).await.expect("a read");
+    let found = usize::try_from(found.into_inner().count).expect("a count");
+    // The write that failed was not acknowledged: whether it is there is open.
+    assert!(found == acknowledged || found == acknowledged + 1);
+    life.client()
+        .txn(all([put("k", "again")]))
+        .await
+        .expect("there is room again");
 }
 
 #[tokio::test]

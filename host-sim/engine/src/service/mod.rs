@@ -26,13 +26,15 @@ use crate::rpc::maintenance_server::MaintenanceServer;
 use crate::rpc::watch_server::WatchServer;
 use crate::{ServeError, Shared};
 
-/// Serves until `shutdown` completes; then ends watches, and waits for other calls for a grace period.
+/// Serves until `shutdown` completes or the writer fails; then ends watches, and waits for other calls for a grace
+/// period.
 pub async fn serve(
     shared: Arc<Shared>,
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), ServeError> {
     let (stop, stopping) = latest::channel(false);
+    let writer_ending = shared.writer_ending.clone();
     let router = Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
@@ -57,16 +59,17 @@ pub async fn serve(
         let _ = told.wait_for(|stop| *stop).await;
     });
     tokio::pin!(serving);
-    tokio::select! {
+    let ended = tokio::select! {
         served = &mut serving => return Ok(served?),
-        () = shutdown => {}
-    }
+        () = shutdown => Ok(()),
+        // An engine that only reads would look alive to whoever watches over it.
+        reason = writer_ending.reason() => Err(ServeError::Writer(reason)),
+    };
     stop.send_replace(true);
-    match tokio::time::timeout(STOP_GRACE, serving).await {
-        Ok(served) => Ok(served?),
-        // A peer that never lets go of its calls does not keep the engine up.
-        Err(_) => Ok(()),
-    }
+    // A peer that never lets go of its calls does not keep the engine up.
+    let served = tokio::time::timeout(STOP_GRACE, serving).await;
+    ended?;
+    Ok(served.unwrap_or(Ok(()))?)
 }
 
 impl Shared {
