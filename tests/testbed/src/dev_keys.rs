@@ -101,12 +101,23 @@ impl std::fmt::Debug for DevKeys {
 }
 
 impl DevKeys {
-    /// The keys that `cargo xtask up` and `cargo xtask token` share, under `target/dev/keys`.
+    /// The keys that `cargo xtask up` and `cargo xtask token` share, under `target/dev/keys`. Their public halves are left
+    /// in `target/dev/jwks.json`, for whoever configures a gateway by hand.
     ///
     /// # Errors
     /// As [`DevKeys::open`].
     pub fn shared() -> Result<Self> {
-        Self::open(&dev_dir().join("keys"))
+        Self::shared_in(&dev_dir())
+    }
+
+    /// As [`DevKeys::shared`], under `dir` instead of `target/dev`.
+    ///
+    /// # Errors
+    /// As [`DevKeys::open`].
+    pub fn shared_in(dir: &Path) -> Result<Self> {
+        let keys = Self::open(&dir.join("keys"))?;
+        publish(&dir.join("jwks.json"), &keys.jwks())?;
+        Ok(keys)
     }
 
     /// The keys in `dir`, made there when missing.
@@ -256,6 +267,17 @@ fn load_or_make(path: &Path, make: impl FnOnce() -> Result<String>) -> Result<St
         }
         Err(error) => Err(Error::file("create", path)(error)),
     }
+}
+
+/// Writes the public set whole or not at all. What is there already is left alone.
+fn publish(path: &Path, jwks: &Value) -> Result<()> {
+    let text = format!("{jwks:#}\n");
+    if std::fs::read_to_string(path).is_ok_and(|held| held == text) {
+        return Ok(());
+    }
+    let draft = path.with_extension(format!("{}.{}", std::process::id(), random_id()));
+    std::fs::write(&draft, text).map_err(Error::file("write", &draft))?;
+    std::fs::rename(&draft, path).map_err(Error::file("write", path))
 }
 
 /// 128 random bits in hex.

@@ -90,6 +90,23 @@ fn public_halves_are_all_that_leaves() {
 }
 
 #[test]
+fn the_public_set_lies_beside_the_shared_keys_and_follows_them() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let published = || -> Value {
+        let text = std::fs::read_to_string(dir.path().join("jwks.json")).expect("a file");
+        serde_json::from_str(&text).expect("JSON")
+    };
+    let first = DevKeys::shared_in(dir.path()).expect("keys").jwks();
+    assert_eq!(published(), first);
+    std::fs::remove_dir_all(dir.path().join("keys")).expect("remove");
+    let second = DevKeys::shared_in(dir.path()).expect("keys").jwks();
+    assert_ne!(second, first);
+    assert_eq!(published(), second);
+    let files = std::fs::read_dir(dir.path()).expect("a listing").count();
+    assert_eq!(files, 2, "no draft is left");
+}
+
+#[test]
 fn keys_are_made_once_also_when_many_start_at_once() {
     let dir = tempfile::tempdir().expect("a directory");
     let made: Vec<Value> = std::thread::scope(|scope| {
