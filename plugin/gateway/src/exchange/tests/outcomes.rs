@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{bad_request, check_refusals, conflict, problem, unknown_customer, with_614};
+use crate::accounts::document;
 use crate::accounts::keys::{AccountKey, CustomerId};
 use crate::test_support::request::show;
 use crate::test_support::{Request, World, config};
@@ -108,6 +109,121 @@ fn an_engine_that_does_not_answer() {
         assert_eq!(show(&world.reply(&request)), unavailable(instance));
         assert_eq!(world.engine.puts.len(), 1);
     }
+}
+
+#[test]
+fn the_statuses_without_a_shape_of_their_own_as_problem_details() {
+    let redeem = |points: u32| Request::redeem("614", &json!({"points": points}));
+    let path = "/customer/614/redeemPoints";
+    let mut world = with_614();
+    world.expect(201, &redeem(1).key("used"));
+    for (status, title, request, detail) in [
+        (
+            400,
+            "Bad Request",
+            redeem(100),
+            "Cannot redeem 100 points: only 99 are active",
+        ),
+        (
+            405,
+            "Method Not Allowed",
+            redeem(1).without(":method").header(":method", "GET"),
+            "This path is served with POST",
+        ),
+        (
+            413,
+            "Content Too Large",
+            redeem(1).header("content-length", "65537"),
+            "The body is longer than 65536 bytes",
+        ),
+        (
+            415,
+            "Unsupported Media Type",
+            redeem(1).without("content-type"),
+            "The body must be application/json in UTF-8",
+        ),
+        (
+            422,
+            "Unprocessable Content",
+            redeem(2).key("used"),
+            "The Idempotency-Key was used before for a different request",
+        ),
+    ] {
+        let reply = world.reply(&request.header("accept", "application/problem+json, */*"));
+        let classic = problem(status, title, path, detail);
+        let expected = classic.replace("application/json", "application/problem+json");
+        let allow = expected.replace("+json\n", "+json\nallow: POST\n");
+        // The sentence about the media type names it too.
+        let expected = if status == 405 { allow } else { expected };
+        let expected = expected.replace(
+            "must be application/problem+json",
+            "must be application/json",
+        );
+        assert_eq!(show(&reply), expected);
+    }
+}
+
+#[test]
+fn an_account_that_is_full_takes_no_more_and_can_still_be_deleted() {
+    let mut world = World::single(config());
+    let customer = CustomerId::new(b"614".to_vec()).expect("an id");
+    let permit = crate::access::test_support::permit("acme");
+    let key = AccountKey::new(permit.tenant(), &customer);
+    world.engine.put(key.as_bytes(), &nearly_full());
+    let long = "x".repeat(4000);
+    let detail = "The account cannot hold more entries";
+    for (request, path) in [
+        (
+            Request::add("614", &json!({"points": 1, "description": long})),
+            "/customer/614/addPoints",
+        ),
+        (
+            Request::redeem("614", &json!({"points": 1, "description": long})),
+            "/customer/614/redeemPoints",
+        ),
+    ] {
+        assert_eq!(show(&world.reply(&request)), bad_request(path, detail));
+    }
+    assert_eq!(world.engine.puts.len(), 1);
+    world.expect(200, &Request::get("/customer/614/summary"));
+    world.expect(200, &Request::delete("614"));
+    world.expect(404, &Request::get("/customer/614"));
+    world.expect(201, &Request::add("614", &json!({"points": 1})));
+}
+
+/// The largest document with entries of 4,000 bytes each.
+fn nearly_full() -> Vec<u8> {
+    let now = ledger::Timestamp::from_millis(crate::access::test_support::NOW_MS - 1000);
+    let mut state = ledger::State::Absent;
+    let mut document = Vec::new();
+    for number in 0..1000 {
+        let id = ledger::EntryId::new(format!("{number}")).expect("an id");
+        let operation = ledger::Operation::Add {
+            mark: ledger::OperationMark {
+                identity: ledger::Identity::generated(id),
+                key: None,
+            },
+            lot: ledger::NewLot {
+                reference_id: None,
+                description: ledger::Description::new("x".repeat(4000)).ok(),
+                points: ledger::Points::new(1).expect("points"),
+                created_at: None,
+                valid_until: None,
+                validity_months: None,
+            },
+        };
+        let applied = ledger::apply(&state, &operation, now.expect("a time"));
+        let Ok(ledger::Applied::Changed(next)) = applied else {
+            panic!("not applied: {applied:?}");
+        };
+        let longer = document::encode(&next);
+        if longer.len() > document::MAX_DOCUMENT_BYTES {
+            return document;
+        }
+        document = longer;
+        state = next.into();
+    }
+    panic!("a document without end");
 }
 
 #[test]

@@ -34,6 +34,7 @@ fn redeeming_everything_twice_succeeds_once() {
                 ],
                 max_faults,
                 kinds: ALL,
+                late_answers: false,
             }
             .explore(|end| {
                 assert_eq!(
@@ -61,6 +62,7 @@ fn three_that_redeem_everything() {
                     .collect(),
                 max_faults,
                 kinds: &[Fault::AnswerLost, DELAYED],
+                late_answers: false,
             }
             .explore(|end| {
                 assert_eq!(
@@ -88,6 +90,7 @@ fn generated_ids_are_applied_once_too() {
             ],
             max_faults: 2,
             kinds: &[Fault::AnswerLost, DELAYED],
+            late_answers: false,
         }
         .explore(|end| {
             assert_eq!(end.count(201), 2);
@@ -110,6 +113,7 @@ fn creating_twice_succeeds_once() {
                 ],
                 max_faults: 1,
                 kinds: ALL,
+                late_answers: false,
             }
             .explore(|end| {
                 assert_eq!(
@@ -134,6 +138,7 @@ fn adding_while_it_is_deleted_and_made_again() {
             clients: vec![client(0, &script), client(1, &[add("other", 50)])],
             max_faults: 1,
             kinds: ALL,
+            late_answers: false,
         }
         .explore(|end| {
             assert_eq!(end.statuses, [vec![200, 201], vec![201]]);
@@ -159,6 +164,7 @@ fn deleting_twice_deletes_one_life() {
             clients: vec![client(0, &script), client(1, &[Request::delete(CUSTOMER)])],
             max_faults: 1,
             kinds: ALL,
+            late_answers: false,
         }
         .explore(|end| {
             assert_eq!(end.statuses, [vec![200, 201], vec![200]]);
@@ -186,6 +192,7 @@ fn the_same_id_at_two_workers() {
                 ],
                 max_faults: 1,
                 kinds: ALL,
+                late_answers: false,
             }
             .explore(|end| {
                 assert_eq!(end.audit.written()["same"], 1);
@@ -215,6 +222,7 @@ fn the_same_key_at_two_workers() {
                 clients: vec![client(0, &[keyed(7)]), client(1, &[keyed(other)])],
                 max_faults: 1,
                 kinds: ALL,
+                late_answers: false,
             }
             .explore(|end| {
                 assert_eq!(end.count(422), refused, "{:?}", end.statuses);
@@ -237,6 +245,7 @@ fn redeeming_parts_never_spends_more_than_there_is() {
             ],
             max_faults: 1,
             kinds: &[Fault::AnswerLost, DELAYED],
+            late_answers: false,
         }
         .explore(|end| {
             let audit = &end.audit;
@@ -254,6 +263,35 @@ fn redeeming_parts_never_spends_more_than_there_is() {
                 "{:?}",
                 end.statuses
             );
+        });
+    }
+}
+
+#[test]
+fn answers_that_come_back_in_any_order() {
+    let start = [add("start", 100)];
+    for gateways in TWO {
+        let script = [Request::delete(CUSTOMER), add("again", 3)];
+        let scene = |first: &[Request], second: &[Request]| Scene {
+            gateways,
+            start: &start,
+            clients: vec![client(0, first), client(1, second)],
+            max_faults: 0,
+            kinds: ALL,
+            late_answers: true,
+        };
+        scene(&[redeem("a", 100)], &[redeem("b", 100)]).explore(|end| {
+            assert_eq!([end.count(201), end.count(400)], [1, 1]);
+            assert_eq!(end.audit.balance(), Some(0));
+        });
+        scene(&script, &[add("other", 50)]).explore(|end| {
+            assert_eq!(end.statuses, [vec![200, 201], vec![201]]);
+            assert!(matches!(end.audit.balance(), Some(3 | 53)));
+        });
+        scene(&[add("same", 7)], &[add("same", 7), redeem("r", 107)]).explore(|end| {
+            assert_eq!(end.count(201), 3, "{:?}", end.statuses);
+            assert_eq!(end.audit.balance(), Some(0));
+            assert_eq!(end.audit.written()["same"], 1);
         });
     }
 }

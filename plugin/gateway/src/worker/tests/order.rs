@@ -127,6 +127,30 @@ fn what_waits_is_answered_in_time_and_never_begun_afterwards() {
 }
 
 #[test]
+fn of_fifty_that_redeem_everything_at_once_one_succeeds() {
+    for gateways in [&[1][..], &[2], &[1, 1], &[2, 2]] {
+        let mut world = World::new(config(), gateways);
+        world.expect(201, &Request::add(CUSTOMER, &json!({"points": 100})));
+        let nodes = world.nodes.len();
+        let asked: Vec<_> = (0..50)
+            .map(|number| {
+                let redeem = Request::redeem(CUSTOMER, &json!({"points": 100}));
+                world.ask(number % nodes, &redeem)
+            })
+            .collect();
+        world.run();
+        let count = |status| {
+            let replies = asked.iter().map(|it| world.only_reply(*it).status);
+            replies.filter(|it| *it == status).count()
+        };
+        assert_eq!([count(201), count(400)], [1, 49], "{gateways:?}");
+        let audit = Audit::of(&world, CUSTOMER);
+        audit.check();
+        assert_eq!(audit.balance(), Some(0));
+    }
+}
+
+#[test]
 fn a_write_after_a_refused_one_goes_on() {
     let mut world = World::single(config());
     let first = world.ask(0, &Request::redeem(CUSTOMER, &json!({"points": 1})));

@@ -1,8 +1,8 @@
-//! Every order in which the calls of a few workers can reach the engine, with a fault at every place that has one.
+//! One scene, run in every order in which the calls of a few workers can reach the engine.
 //!
 //! A run is one path: which client asks next, whose call the engine carries out next, which call meets which fault. A
-//! call's answer comes back at once, except where the fault delays or loses it; late copies of a call may arrive at any
-//! later point. What is left waiting is helped by ticks, as in life.
+//! call's answer comes back at once unless the scene has late answers, or the fault loses it; late copies of a call may
+//! arrive at any later point. What is left waiting is helped by ticks, as in life.
 
 use super::explore::Choices;
 use super::ledger_of_all::Audit;
@@ -53,6 +53,8 @@ pub(super) struct Scene<'a> {
     pub(super) clients: Vec<Client>,
     pub(super) max_faults: usize,
     pub(super) kinds: &'a [Fault],
+    /// Whether answers too may come at any later time, so that workers install and start in any order.
+    pub(super) late_answers: bool,
 }
 
 /// A copy of the call arrives at any later time.
@@ -132,7 +134,10 @@ impl Scene<'_> {
         };
         let Some(fault) = fault.map(|number| self.kinds[number]) else {
             world.go(place);
-            return answer(world);
+            if !self.late_answers {
+                answer(world);
+            }
+            return;
         };
         *faults_left -= 1;
         let node = world.legs[place].node;
