@@ -109,6 +109,7 @@ async fn request_in(
         source_address: peer.to_string(),
         protocol: protocol(request.version()).to_owned(),
     };
+    let http1 = request.version() < Version::HTTP_2;
     let mut body = request.into_body();
     let end_stream = body.is_end_stream();
     let Some((key, mut replies)) = local.begin(info, headers, end_stream) else {
@@ -124,10 +125,16 @@ async fn request_in(
             biased;
             reply = replies.recv() => return match reply {
                 Some(Reply::Head { headers, end_stream }) => {
+                    let mut answer = answer(&headers, end_stream, replies, guard);
                     if reading {
+                        // As Envoy has it: what comes after half a request is not looked at.
+                        if http1 {
+                            let close = http::HeaderValue::from_static("close");
+                            answer.headers_mut().insert("connection", close);
+                        }
                         tokio::task::spawn_local(read_away(body));
                     }
-                    Ok(answer(&headers, end_stream, replies, guard))
+                    Ok(answer)
                 }
                 Some(Reply::Lost) | None => Ok(plain(StatusCode::SERVICE_UNAVAILABLE)),
                 Some(Reply::Part(_)) => Err(BrokenOff),

@@ -3,11 +3,12 @@
 //! Everything lives on one thread behind `Rc`. Each call into the VM is followed by [`Local::pump`], which does what the
 //! VM asked for. Results of tasks carry the VM's generation: what an earlier VM asked for never reaches a later one.
 
+mod tasks;
+
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::Notify;
@@ -15,11 +16,11 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::AbortHandle;
 
 use super::body::Part;
-use super::callout::{Clusters, StreamEvent};
+use super::callout::Clusters;
 use super::frames;
 use super::log::write_log;
 use crate::abi::LogLevel;
-use crate::effects::{Effect, GrpcTarget, HttpCall};
+use crate::effects::Effect;
 use crate::headers::Headers;
 use crate::shared::{Address, Registrant};
 use crate::stream::StreamInfo;
@@ -316,86 +317,5 @@ impl Local {
                 queue,
             });
         }
-    }
-
-    fn spawn(&self, task: Task, work: impl Future<Output = ()> + 'static) {
-        let handle = tokio::task::spawn_local(work).abort_handle();
-        if let Some(old) = self.tasks.borrow_mut().insert(task, handle) {
-            old.abort();
-        }
-    }
-
-    fn set_tick(self: &Rc<Self>, generation: u64, period_ms: u32) {
-        if let Some(old) = self.tasks.borrow_mut().remove(&Task::Tick) {
-            old.abort();
-        }
-        if period_ms == 0 {
-            return;
-        }
-        let (local, period) = (Rc::clone(self), Duration::from_millis(u64::from(period_ms)));
-        self.spawn(Task::Tick, async move {
-            loop {
-                tokio::time::sleep(period).await;
-                local.call(generation, Vm::tick);
-            }
-        });
-    }
-
-    fn http_call(self: &Rc<Self>, generation: u64, call: HttpCall) {
-        let (local, token) = (Rc::clone(self), call.token);
-        let Some(cluster) = self.clusters.get(&call.cluster).cloned() else {
-            return;
-        };
-        self.spawn(Task::Http(token), async move {
-            let response = cluster.http_call(call).await;
-            local.tasks.borrow_mut().remove(&Task::Http(token));
-            local.call(generation, |vm| vm.http_call_response(token, response));
-        });
-    }
-
-    fn grpc_call(
-        self: &Rc<Self>,
-        generation: u64,
-        token: u32,
-        target: GrpcTarget,
-        message: Vec<u8>,
-        timeout_ms: u32,
-    ) {
-        let local = Rc::clone(self);
-        let Some(cluster) = self.clusters.get(&target.cluster).cloned() else {
-            return;
-        };
-        self.spawn(Task::Grpc(token), async move {
-            let result = cluster.grpc_call(target, message, timeout_ms).await;
-            local.tasks.borrow_mut().remove(&Task::Grpc(token));
-            local.call(generation, |vm| match result {
-                Ok(message) => vm.grpc_message(token, message),
-                Err(failure) => vm.grpc_closed(token, failure.status, &failure.message),
-            });
-        });
-    }
-
-    fn grpc_open(self: &Rc<Self>, generation: u64, token: u32, target: GrpcTarget) {
-        let local = Rc::clone(self);
-        let Some(cluster) = self.clusters.get(&target.cluster).cloned() else {
-            return;
-        };
-        let (sender, receiver) = unbounded_channel();
-        self.grpc_messages.borrow_mut().insert(token, sender);
-        self.spawn(Task::Grpc(token), async move {
-            let report = |event| {
-                local.call(generation, |vm| match event {
-                    StreamEvent::Initial(headers) => vm.grpc_initial_metadata(token, headers),
-                    StreamEvent::Message(message) => vm.grpc_message(token, message),
-                    StreamEvent::Trailing(headers) => vm.grpc_trailing_metadata(token, headers),
-                    StreamEvent::Closed(end) => {
-                        local.tasks.borrow_mut().remove(&Task::Grpc(token));
-                        local.grpc_messages.borrow_mut().remove(&token);
-                        vm.grpc_closed(token, end.status, &end.message)
-                    }
-                });
-            };
-            cluster.grpc_stream(target, receiver, report).await;
-        });
     }
 }

@@ -1,30 +1,24 @@
-//! Callouts over real connections: HTTP/1.1 for plain calls, HTTP/2 with prior knowledge for gRPC.
+//! gRPC over one HTTP/2 connection per worker and cluster, made anew when it ended.
 //!
-//! Says how each way of failing looks to a module, as Envoy's local replies do. Knows no VM: results go to a closure.
+//! Says which status each way of failing has, as Envoy does. A frozen upstream is noticed by asking it, also between calls.
 
-use std::rc::Rc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Body as _, Incoming};
-use hyper::client::conn::{http1, http2};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
-use tokio::sync::Mutex;
+use hyper::client::conn::http2;
+use hyper_util::rt::TokioTimer;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::body::{FedBody, Part};
-use super::convert::{from_map, to_map};
-use super::frames::{self, Decoder, MAX_MESSAGE_BYTES};
-use crate::effects::{GrpcTarget, HttpCall};
+use super::{Broken, Cluster, LocalExecutor, duration, within};
+use crate::effects::GrpcTarget;
 use crate::headers::Headers;
-use crate::state::CallResponse;
-use crate::stream::{LocalReply, grpc_status_of};
+use crate::serve::body::{FedBody, Part};
+use crate::serve::convert::{from_map, to_map};
+use crate::serve::frames::{self, Decoder, MAX_MESSAGE_BYTES};
+use crate::stream::grpc_status_of;
 
-/// How long a connection may take to come up; Envoy's `connect_timeout` in our configuration.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// gRPC: not reachable, or not in time.
 const UNAVAILABLE: u32 = 14;
 /// gRPC: broken off in the middle.
@@ -32,39 +26,23 @@ const INTERNAL: u32 = 13;
 /// gRPC: no status came.
 const UNKNOWN: u32 = 2;
 
-type GrpcBody = FedBody<()>;
-
-/// Spawns on the current thread only.
+/// When a silent upstream is asked, and for how long its answer is waited for, as `envoy/envoy.yaml` has them.
 #[derive(Clone, Copy, Debug)]
-pub struct LocalExecutor;
+pub(super) struct KeepAlive {
+    interval: Duration,
+    timeout: Duration,
+}
 
-impl<F> hyper::rt::Executor<F> for LocalExecutor
-where
-    F: Future + 'static,
-{
-    fn execute(&self, future: F) {
-        tokio::task::spawn_local(async move {
-            future.await;
-        });
+impl Default for KeepAlive {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(10),
+            timeout: Duration::from_secs(3),
+        }
     }
 }
 
-/// One upstream, with the connection that all gRPC calls of a worker share.
-#[derive(Debug)]
-pub struct Cluster {
-    endpoint: String,
-    grpc: Mutex<Option<http2::SendRequest<GrpcBody>>>,
-}
-
-/// The other side could not be asked, or its answer broke off.
-enum Broken {
-    /// No connection; nothing was sent.
-    Connect,
-    /// The connection ended before the answer's head.
-    BeforeHead,
-    /// The answer's head came, the rest did not.
-    AfterHead,
-}
+pub(super) type GrpcBody = FedBody<()>;
 
 /// A gRPC call that brought no message.
 #[derive(Debug, PartialEq, Eq)]
@@ -101,23 +79,6 @@ impl From<Broken> for GrpcFailure {
 }
 
 impl Cluster {
-    /// `HOST:PORT`; nothing is connected yet.
-    pub fn new(endpoint: String) -> Self {
-        Self {
-            endpoint,
-            grpc: Mutex::new(None),
-        }
-    }
-
-    async fn connect(&self) -> Result<TokioIo<TcpStream>, Broken> {
-        let stream = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(&self.endpoint))
-            .await
-            .map_err(|_| Broken::Connect)?
-            .map_err(|_| Broken::Connect)?;
-        stream.set_nodelay(true).map_err(|_| Broken::Connect)?;
-        Ok(TokioIo::new(stream))
-    }
-
     /// The shared gRPC connection, made anew when the last one ended.
     async fn grpc(&self) -> Result<http2::SendRequest<GrpcBody>, Broken> {
         let mut held = self.grpc.lock().await;
@@ -126,6 +87,10 @@ impl Cluster {
         }
         let io = self.connect().await?;
         let (sender, connection) = http2::Builder::new(LocalExecutor)
+            .timer(TokioTimer::new())
+            .keep_alive_interval(self.keep_alive.interval)
+            .keep_alive_timeout(self.keep_alive.timeout)
+            .keep_alive_while_idle(true)
             .handshake(io)
             .await
             .map_err(|_| Broken::Connect)?;
@@ -165,65 +130,6 @@ impl Cluster {
             .send_request(request)
             .await
             .map_err(|_| Broken::BeforeHead)
-    }
-
-    /// A plain call. `None`: its answer broke off after the head. Every other failure is an answer like Envoy's own.
-    pub async fn http_call(&self, call: HttpCall) -> Option<CallResponse> {
-        let limit = duration(call.timeout_ms);
-        match within(limit, self.http_exchange(call)).await {
-            Some(Ok(response)) => Some(response),
-            Some(Err(Broken::AfterHead)) => None,
-            Some(Err(broken)) => Some(local(503, &GrpcFailure::from(broken).message)),
-            None => Some(local(504, "upstream request timeout")),
-        }
-    }
-
-    async fn http_exchange(&self, call: HttpCall) -> Result<CallResponse, Broken> {
-        let text = |name: &str| {
-            call.headers
-                .get(name)
-                .and_then(|value| std::str::from_utf8(value).ok())
-                .unwrap_or_default()
-                .to_owned()
-        };
-        let mut request = Request::new(Full::new(Bytes::from(call.body.clone())));
-        *request.method_mut() = text(":method").parse().map_err(|_| Broken::Connect)?;
-        *request.uri_mut() = text(":path").parse().map_err(|_| Broken::Connect)?;
-        *request.headers_mut() = to_map(&call.headers);
-        let mut authority = text(":authority");
-        if authority.is_empty() {
-            authority = text("host");
-        }
-        let authority = authority.parse().map_err(|_| Broken::Connect)?;
-        request.headers_mut().insert("host", authority);
-
-        let started = tokio::time::Instant::now();
-        let (mut sender, connection) = http1::handshake(self.connect().await?)
-            .await
-            .map_err(|_| Broken::Connect)?;
-        tokio::task::spawn_local(connection);
-        let response = sender
-            .send_request(request)
-            .await
-            .map_err(|_| Broken::BeforeHead)?;
-        let (head, body) = response.into_parts();
-        let mut headers = Headers::default();
-        headers.add(b":status", head.status.as_str().as_bytes());
-        super::convert::add_all(&mut headers, &head.headers);
-        headers.set(
-            b"x-envoy-upstream-service-time",
-            started.elapsed().as_millis().to_string().as_bytes(),
-        );
-        let whole = Limited::new(body, MAX_MESSAGE_BYTES)
-            .collect()
-            .await
-            .map_err(|_| Broken::AfterHead)?;
-        let trailers = whole.trailers().map(from_map).unwrap_or_default();
-        Ok(CallResponse {
-            headers,
-            body: whole.to_bytes().to_vec(),
-            trailers,
-        })
     }
 
     /// One message there, one back.
@@ -375,26 +281,46 @@ fn grpc_status(headers: &HeaderMap) -> Option<GrpcFailure> {
     })
 }
 
-fn local(status: u32, body: &str) -> CallResponse {
-    let (headers, body) = LocalReply::plain(status, body).into_parts(false);
-    CallResponse {
-        headers,
-        body,
-        trailers: Headers::default(),
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    /// An empty SETTINGS frame: all that a server needs to say first.
+    const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+
+    #[tokio::test]
+    async fn an_upstream_that_froze_is_noticed_without_a_time_limit_on_the_call() {
+        let frozen = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a free port");
+        let cluster = Cluster {
+            keep_alive: KeepAlive {
+                interval: Duration::from_millis(20),
+                timeout: Duration::from_millis(20),
+            },
+            ..Cluster::new(frozen.local_addr().expect("bound").to_string())
+        };
+        let target = GrpcTarget {
+            cluster: "frozen".to_owned(),
+            service: "test.Service".to_owned(),
+            method: "Echo".to_owned(),
+            metadata: Headers::default(),
+        };
+        let server = async {
+            let (mut stream, _) = frozen.accept().await.expect("accepts");
+            stream.write_all(&SETTINGS).await.expect("sent");
+            // Takes everything, answers nothing, until the client gives up.
+            let mut taken = Vec::new();
+            let _ = stream.read_to_end(&mut taken).await;
+        };
+        let set = tokio::task::LocalSet::new();
+        let call = set.run_until(async {
+            let call = cluster.grpc_call(target, b"hello".to_vec(), 0);
+            tokio::join!(call, server).0
+        });
+        let ended = tokio::time::timeout(Duration::from_secs(60), call).await;
+        let failure = ended.expect("noticed").expect_err("not answered");
+        assert_eq!(failure.status, UNAVAILABLE);
     }
 }
-
-fn duration(timeout_ms: u32) -> Option<Duration> {
-    (timeout_ms > 0).then(|| Duration::from_millis(u64::from(timeout_ms)))
-}
-
-/// `None` when the limit passed first.
-async fn within<T>(limit: Option<Duration>, work: impl Future<Output = T>) -> Option<T> {
-    match limit {
-        Some(limit) => tokio::time::timeout(limit, work).await.ok(),
-        None => Some(work.await),
-    }
-}
-
-/// Clusters of one worker by name.
-pub type Clusters = std::collections::BTreeMap<String, Rc<Cluster>>;
