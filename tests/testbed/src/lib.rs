@@ -6,6 +6,7 @@
 //!
 //! Everything started here dies with its owner: on drop, and, should the owner be killed, by the kernel.
 
+mod attend;
 mod dev_keys;
 mod engine;
 mod envoy_config;
@@ -22,6 +23,7 @@ mod sys;
 pub mod tools;
 mod work_dir;
 
+pub use attend::attend;
 pub use dev_keys::{Algorithm, DEV_ISSUER, DevKeys, TokenRequest};
 pub use engine::{Engine, EngineBuilder, EngineKind};
 pub use envoy_config::{ENGINE_CLUSTER, EnvoyConfig};

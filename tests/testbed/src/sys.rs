@@ -11,6 +11,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+static NOTED: AtomicBool = AtomicBool::new(false);
 
 /// Signals that a process harness sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +67,7 @@ pub fn stop_on_signals() {
     extern "C" fn note(_signal: libc::c_int) {
         INTERRUPTED.store(true, Ordering::SeqCst);
     }
+    NOTED.store(true, Ordering::SeqCst);
     let handler = note as extern "C" fn(libc::c_int);
     for number in [libc::SIGINT, libc::SIGTERM] {
         // SAFETY: the handler only stores to an atomic, which is async-signal-safe.
@@ -77,4 +79,9 @@ pub fn stop_on_signals() {
 #[must_use]
 pub fn interrupted() -> bool {
     INTERRUPTED.load(Ordering::SeqCst)
+}
+
+/// Whether [`stop_on_signals`] was called.
+pub(crate) fn signals_are_noted() -> bool {
+    NOTED.load(Ordering::SeqCst)
 }

