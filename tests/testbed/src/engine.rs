@@ -76,10 +76,9 @@ impl EngineBuilder {
             name: format!("engine ({})", self.kind.name()),
             program,
             args,
-            // etcd 3.4 wants to be told that one knows it is on such a machine.
-            env: match std::env::consts::ARCH {
-                "aarch64" => vec![("ETCD_UNSUPPORTED_ARCH".to_owned(), "arm64".to_owned())],
-                _ => Vec::new(),
+            env: match self.kind {
+                EngineKind::Embedded => Vec::new(),
+                EngineKind::Etcd => tools::etcd_environment(),
             },
             log: work.path().join("engine.log"),
         })?;
@@ -204,9 +203,11 @@ fn etcd_args(port: &Port, peer_port: &Port, data: &Path) -> Vec<OsString> {
         ("--logger", "zap"),
         ("--log-outputs", "stderr"),
         ("--log-level", "warn"),
-        // Old revisions go after an hour: without it the database only grows.
+        // Old revisions go early and there is much room for them: a long run under load would otherwise fill the default
+        // of 2 GiB, and etcd then refuses every write (NOSPACE).
         ("--auto-compaction-mode", "periodic"),
-        ("--auto-compaction-retention", "1h"),
+        ("--auto-compaction-retention", "5m"),
+        ("--quota-backend-bytes", "8589934592"),
     ];
     args.extend(
         options
