@@ -1,14 +1,13 @@
 //! `cargo xtask build`: the filter's module, built, checked and put where the Envoy configuration expects it.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 
+use crate::toolchain::{WASM_TARGET, ensure_target};
 use crate::wasm_shape::{MAX_MODULE_BYTES, Shape, check};
 use crate::{cargo, progress};
 
-const TARGET: &str = "wasm32-wasip1";
 const PROFILE: &str = "wasm";
 const MODULE: &str = "reward_points.wasm";
 /// The filter's package. It is built for wasm alone: natively its host functions have nobody to link with.
@@ -49,10 +48,10 @@ pub fn module() -> anyhow::Result<(PathBuf, Shape)> {
         "--profile",
         PROFILE,
         "--target",
-        TARGET,
+        WASM_TARGET,
     ])?;
     let built = testbed::cargo_target_dir()
-        .join(TARGET)
+        .join(WASM_TARGET)
         .join(PROFILE)
         .join(MODULE);
     let bytes = std::fs::read(&built).with_context(|| format!("read {}", built.display()))?;
@@ -80,7 +79,13 @@ pub fn host_sim() -> anyhow::Result<PathBuf> {
         "--bin",
         "host-sim",
     ])?;
-    Ok(testbed::cargo_target_dir().join("debug/host-sim"))
+    let built = testbed::cargo_target_dir().join("debug/host-sim");
+    ensure!(
+        built.is_file(),
+        "cargo did not leave host-sim at {}: does a cargo configuration file set `build.target`? It moves what is built",
+        built.display()
+    );
+    Ok(built)
 }
 
 /// Writes whole or not at all: a gateway may be loading the file right now. The same content keeps its time.
@@ -93,35 +98,4 @@ fn put(bytes: &[u8], path: &Path) -> anyhow::Result<()> {
     let draft = path.with_extension(format!("wasm.{}", std::process::id()));
     std::fs::write(&draft, bytes).with_context(|| format!("write {}", draft.display()))?;
     std::fs::rename(&draft, path).with_context(|| format!("write {}", path.display()))
-}
-
-/// Adds the target to the toolchain when it is not there.
-pub fn ensure_target() -> anyhow::Result<()> {
-    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let output = Command::new(rustc)
-        .args(["--print", "target-libdir", "--target", TARGET])
-        .current_dir(testbed::workspace_root())
-        .output()
-        .context("start rustc")?;
-    ensure!(
-        output.status.success(),
-        "rustc does not know the target {TARGET}"
-    );
-    let libraries = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
-    if libraries.is_dir() {
-        return Ok(());
-    }
-    progress(&format!("adding the Rust target {TARGET}"));
-    let added = Command::new("rustup")
-        .args(["target", "add", TARGET])
-        .current_dir(testbed::workspace_root())
-        .stdout(std::io::stderr())
-        .status();
-    match added {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => bail!("`rustup target add {TARGET}` failed ({status})"),
-        Err(error) => {
-            bail!("the Rust target {TARGET} is missing and rustup cannot be run to add it: {error}")
-        }
-    }
 }

@@ -8,6 +8,7 @@ mod build;
 mod cargo;
 mod test;
 mod token;
+mod toolchain;
 mod up;
 mod wasm_shape;
 
@@ -40,7 +41,8 @@ fn main() -> ExitCode {
         Verb::Build => build::run().map(drop),
         Verb::Up(options) => up::run(&options),
         Verb::Token(options) => token::run(&options),
-        Verb::Test => test::run(),
+        // It has told already what failed: its closing line comes last.
+        Verb::Test => return test::run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -2,24 +2,38 @@
 
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitCode, Stdio};
 
 use anyhow::{Context as _, ensure};
 
 use crate::build::{self, WASM_ONLY};
-use crate::cargo;
+use crate::{cargo, toolchain};
 
 /// How many steps there are.
 const STEPS: usize = 7;
 
-/// Runs all steps; stops at the first that fails.
-///
-/// # Errors
-/// The failed step.
-pub fn run() -> anyhow::Result<()> {
-    let mut steps = Steps { done: 0 };
-    steps.begin("tools: Envoy, etcd, the wasm target");
-    build::ensure_target()?;
+/// Runs all steps; stops at the first that fails. The last line on stdout is always the count of tests, and a step that
+/// fails before any test ran counts as one failure.
+pub fn run() -> ExitCode {
+    let mut steps = Steps::default();
+    let outcome = all(&mut steps);
+    if let Err(error) = &outcome {
+        eprintln!("error: {}: {error:#}", steps.current);
+    }
+    println!("\n{}", steps.count.closing_line(outcome.is_ok()));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn all(steps: &mut Steps) -> anyhow::Result<()> {
+    // Another test starts this very program. Asked for now, for a build may put a newer one in its place.
+    let xtask = std::env::current_exe().context("find this program")?;
+    steps.begin("tools: C compiler, rustfmt, clippy, the wasm target, Envoy, etcd");
+    toolchain::ensure_c_compiler()?;
+    toolchain::ensure_components()?;
+    toolchain::ensure_target()?;
     let (envoy, etcd) = (testbed::tools::envoy()?, testbed::tools::etcd()?);
     println!("Envoy {}\netcd  {}", envoy.display(), etcd.display());
 
@@ -44,7 +58,7 @@ pub fn run() -> anyhow::Result<()> {
         "--package",
         WASM_ONLY,
         "--target",
-        "wasm32-wasip1",
+        toolchain::WASM_TARGET,
         "--",
         "-D",
         "warnings",
@@ -57,22 +71,28 @@ pub fn run() -> anyhow::Result<()> {
     let host_sim = build::host_sim()?;
 
     steps.begin("tests");
-    tests(&Built {
+    let built = Built {
         wasm,
         host_sim,
+        xtask,
         envoy,
         etcd,
-    })
+    };
+    tests(&built, &mut steps.count)
 }
 
-/// Announces steps.
+/// Announces steps, and holds what is to be said at the end.
+#[derive(Debug, Default)]
 struct Steps {
     done: usize,
+    current: String,
+    count: Count,
 }
 
 impl Steps {
     fn begin(&mut self, name: &str) {
         self.done += 1;
+        self.current = format!("step [{}/{STEPS}] {name}", self.done);
         println!("\n=== [{}/{STEPS}] {name}", self.done);
     }
 }
@@ -81,12 +101,13 @@ impl Steps {
 struct Built {
     wasm: PathBuf,
     host_sim: PathBuf,
+    xtask: PathBuf,
     envoy: PathBuf,
     etcd: PathBuf,
 }
 
-/// Runs all tests, passing their output on as it comes, and ends with the count.
-fn tests(built: &Built) -> anyhow::Result<()> {
+/// Runs all tests, passing their output on as it comes and counting them.
+fn tests(built: &Built, count: &mut Count) -> anyhow::Result<()> {
     let mut command = cargo::command(&[
         "test",
         "--workspace",
@@ -94,9 +115,10 @@ fn tests(built: &Built) -> anyhow::Result<()> {
         WASM_ONLY,
         "--no-fail-fast",
     ]);
-    let environment: [(&str, &Path); 4] = [
+    let environment: [(&str, &Path); 5] = [
         ("REWARD_POINTS_WASM", &built.wasm),
         ("HOST_SIM", &built.host_sim),
+        ("XTASK", &built.xtask),
         ("ENVOY", &built.envoy),
         ("ETCD", &built.etcd),
     ];
@@ -106,7 +128,6 @@ fn tests(built: &Built) -> anyhow::Result<()> {
         .spawn()
         .context("start `cargo test`")?;
     let mut output = child.stdout.take().context("the output of `cargo test`")?;
-    let mut count = Count::default();
     let mut buffer = [0_u8; 4096];
     loop {
         let length = output
@@ -125,7 +146,6 @@ fn tests(built: &Built) -> anyhow::Result<()> {
     }
     let status = child.wait().context("wait for `cargo test`")?;
     count.finish();
-    println!("\n{} passed, {} failed", count.passed, count.failed);
     ensure!(
         status.success() && count.failed == 0,
         "`cargo test` failed ({status})"
@@ -143,6 +163,15 @@ struct Count {
 }
 
 impl Count {
+    /// What is said last. A failure that no test program counted (it did not build, it crashed) is one.
+    fn closing_line(&self, success: bool) -> String {
+        let failed = match (success, self.failed) {
+            (false, 0) => 1,
+            (_, counted) => counted,
+        };
+        format!("{} passed, {failed} failed", self.passed)
+    }
+
     fn read(&mut self, chunk: &[u8]) {
         for byte in chunk {
             match byte {
@@ -188,5 +217,18 @@ mod tests {
             count.finish();
             assert_eq!((count.passed, count.failed), (32, 4), "in pieces of {size}");
         }
+    }
+
+    #[test]
+    fn a_failure_is_never_closed_with_none_failed() {
+        let count = |passed, failed| Count {
+            passed,
+            failed,
+            line: Vec::new(),
+        };
+        assert_eq!(count(3, 0).closing_line(true), "3 passed, 0 failed");
+        assert_eq!(count(0, 0).closing_line(false), "0 passed, 1 failed");
+        assert_eq!(count(3, 0).closing_line(false), "3 passed, 1 failed");
+        assert_eq!(count(3, 2).closing_line(false), "3 passed, 2 failed");
     }
 }

@@ -13,7 +13,7 @@ use testbed::{
     DevKeys, Engine, EngineKind, Gateway, GatewayKind, Port, Process, Request, TokenRequest,
 };
 
-use crate::{build, progress};
+use crate::{build, progress, toolchain};
 
 /// Between two looks at children and signals.
 const WATCH: Duration = Duration::from_millis(100);
@@ -75,10 +75,11 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         EngineChoice::Embedded => EngineKind::Embedded,
         EngineChoice::Etcd => EngineKind::Etcd,
     };
-    prepare(gateway_kind, engine_kind)?;
-
+    // Before anything is started: builds and installations end with us too.
     testbed::stop_on_signals();
-    match serve(options, gateway_kind, engine_kind) {
+    let outcome =
+        prepare(gateway_kind, engine_kind).and_then(|()| serve(options, gateway_kind, engine_kind));
+    match outcome {
         Err(error) if testbed::interrupted() => {
             progress(&format!("stopped while starting: {error:#}"));
             Ok(())
@@ -89,6 +90,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
 
 /// Builds and installs what is missing.
 fn prepare(gateway: GatewayKind, engine: EngineKind) -> anyhow::Result<()> {
+    toolchain::ensure_c_compiler()?;
     build::module()?;
     if gateway == GatewayKind::HostSim || engine == EngineKind::Embedded {
         build::host_sim()?;
