@@ -1,5 +1,6 @@
 //! Clients: HTTP/1.1 and HTTP/2 connections of one worker, each request a stream of its VM.
 
+use std::cell::Cell;
 use std::error::Error as _;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -9,7 +10,7 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode, Version};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::watch;
@@ -17,13 +18,15 @@ use tokio::sync::watch;
 use super::body::{BrokenOff, FedBody, Part};
 use super::callout::LocalExecutor;
 use super::convert::{from_map, request_headers, status, to_map, uuid};
+use super::limits::{
+    KEEP_ALIVE_INTERVAL, KEEP_ALIVE_TIMEOUT, Limits, MAX_CONCURRENT_STREAMS, MAX_HEADER_BYTES,
+    StreamClock,
+};
 use super::local::{Local, Reply, StreamKey};
+use super::stall::Stall;
 use crate::headers::Headers;
 use crate::ports::{Random as _, System};
 use crate::stream::StreamInfo;
-
-/// Envoy's default for all headers of a request; more is 431.
-const MAX_HEADER_BYTES: usize = 60 * 1024;
 
 /// Envoy's default for how long a connection stays to deliver an answer that came before the request's end.
 const READ_AWAY: Duration = Duration::from_secs(1);
@@ -49,23 +52,31 @@ pub(super) async fn connection(
     peer: SocketAddr,
     mut stop: watch::Receiver<bool>,
 ) {
-    let service =
-        hyper::service::service_fn(move |request| request_in(Rc::clone(&local), peer, request));
-    let mut builder = auto::Builder::new(LocalExecutor);
-    builder.http1().max_buf_size(MAX_HEADER_BYTES);
-    builder
-        .http2()
-        .max_header_list_size(u32::try_from(MAX_HEADER_BYTES).unwrap_or(u32::MAX));
+    let limits = local.limits;
+    let begun = Rc::new(Cell::new(false));
+    let first = Rc::clone(&begun);
+    let service = hyper::service::service_fn(move |request| {
+        first.set(true);
+        request_in(Rc::clone(&local), peer, request)
+    });
+    let builder = builder(limits);
+    let stream = Stall::new(stream, limits.stream_idle);
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     let mut stopping = *stop.borrow();
     if stopping {
         connection.as_mut().graceful_shutdown();
     }
+    // While the version is not even known, no timer of HTTP runs.
+    let silent = tokio::time::sleep(limits.headers);
+    tokio::pin!(silent);
     loop {
         tokio::select! {
             // How a client leaves is its own affair.
             _ = connection.as_mut() => return,
+            () = &mut silent, if !begun.get() && !silent.is_elapsed() => if !begun.get() {
+                return;
+            },
             changed = stop.changed(), if !stopping => {
                 stopping = true;
                 if changed.is_ok() {
@@ -74,6 +85,23 @@ pub(super) async fn connection(
             }
         }
     }
+}
+
+fn builder(limits: Limits) -> auto::Builder<LocalExecutor> {
+    let mut builder = auto::Builder::new(LocalExecutor);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.headers)
+        .max_buf_size(MAX_HEADER_BYTES);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MAX_CONCURRENT_STREAMS)
+        .keep_alive_interval(KEEP_ALIVE_INTERVAL)
+        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
+        .max_header_list_size(u32::try_from(MAX_HEADER_BYTES).unwrap_or(u32::MAX));
+    builder
 }
 
 fn plain(status: StatusCode) -> Answer {
@@ -120,6 +148,7 @@ async fn request_in(
         key,
     };
     let mut reading = !end_stream;
+    let mut clock = StreamClock::start(local.limits);
     loop {
         tokio::select! {
             biased;
@@ -140,11 +169,19 @@ async fn request_in(
                 Some(Reply::Part(_)) => Err(BrokenOff),
             },
             went_on = read_some(&local, key, &mut body, &mut reading), if reading => match went_on {
-                Ok(()) => {}
+                Ok(()) => clock.moved(),
                 Err(fault) if is_malformed(&fault) => return Ok(plain(StatusCode::BAD_REQUEST)),
                 // Nobody is there to be answered.
                 Err(_) => return Err(BrokenOff),
             },
+            words = clock.passed() => {
+                // 408 when the client kept us waiting, 504 when the module did, as in Envoy.
+                local.time_out(key, if reading { 408 } else { 504 }, words);
+                if replies.is_empty() {
+                    // The module keeps even this answer back.
+                    return Err(BrokenOff);
+                }
+            }
         }
     }
 }
@@ -209,6 +246,7 @@ fn answer(
     end_stream: bool,
     mut replies: UnboundedReceiver<Reply>,
     guard: Guard,
+    clock: StreamClock,
 ) -> Answer {
     let body = if end_stream {
         FedBody::whole(Bytes::new())
@@ -216,7 +254,7 @@ fn answer(
         match replies.try_recv() {
             // The usual answer lies there whole.
             Ok(Reply::Part(Part::Data(data, true))) => FedBody::whole(data),
-            first => fed(first.ok(), replies, guard),
+            first => fed(first.ok(), replies, guard, clock),
         }
     };
     let mut answer = Response::new(body);
@@ -230,6 +268,7 @@ fn fed(
     first: Option<Reply>,
     mut replies: UnboundedReceiver<Reply>,
     guard: Guard,
+    mut clock: StreamClock,
 ) -> FedBody<Guard> {
     let (sender, parts) = unbounded_channel();
     tokio::task::spawn_local(async move {
@@ -239,12 +278,14 @@ fn fed(
                 Some(Reply::Part(part)) => part,
                 Some(Reply::Head { .. }) => continue,
                 Some(Reply::Lost) => Part::Broken,
-                None => match replies.recv().await {
-                    Some(reply) => {
+                None => tokio::select! {
+                    reply = replies.recv() => {
+                        let Some(reply) = reply else { return };
                         next = Some(reply);
+                        clock.moved();
                         continue;
                     }
-                    None => return,
+                    _ = clock.passed() => Part::Broken,
                 },
             };
             if sender.send(part).is_err() {
