@@ -2,6 +2,9 @@
 
 use bytes::Bytes;
 
+/// How much of a body a message shows.
+const BRIEF_CHARACTERS: usize = 400;
+
 /// A request to be sent by any client.
 #[derive(Clone, Debug)]
 pub struct Call {
@@ -120,9 +123,10 @@ impl Answer {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// Status and body in one line, for messages.
+    /// Status and the beginning of the body in one line, for messages.
     #[must_use]
     pub fn brief(&self) -> String {
-        format!("{} {}", self.status, self.text())
+        let text: String = self.text().chars().take(BRIEF_CHARACTERS).collect();
+        format!("{} {text}", self.status)
     }
 }

@@ -104,6 +104,10 @@ fn the_knobs_that_safety_hangs_on_are_set() {
             "/http_filters/0/typed_config/config/allow_on_headers_stop_iteration",
             json!(true),
         ),
+        (
+            "/http_protocol_options/override_stream_error_on_invalid_http_message",
+            json!(true),
+        ),
     ];
     for (place, expected) in knobs {
         assert_eq!(manager.pointer(place), Some(&expected), "{place}");
@@ -119,14 +123,24 @@ fn the_knobs_that_safety_hangs_on_are_set() {
             .expect(bound);
         assert!((1..=60).contains(&seconds), "{bound}: {text}");
     }
-    let plugin = config.plugin().expect("plugin").clone();
-    let body = plugin["max_body_bytes"].as_u64().expect("max_body_bytes");
-    let buffer = config
+    let body = config.plugin().expect("plugin")["max_body_bytes"].as_u64();
+    let body = body.expect("max_body_bytes");
+    let listener = config
         .root_mut()
-        .pointer("/static_resources/listeners/0/per_connection_buffer_limit_bytes");
-    let buffer = buffer.and_then(Value::as_u64).expect("a buffer limit");
-    assert!(
-        buffer > body,
-        "the filter must be the first to find a body too large"
-    );
+        .pointer("/static_resources/listeners/0")
+        .expect("the listener");
+    // The first bounds a body over HTTP/1.1, the second one over HTTP/2.
+    for place in [
+        "/per_connection_buffer_limit_bytes",
+        "/filter_chains/0/filters/0/typed_config/http2_protocol_options/initial_stream_window_size",
+    ] {
+        let buffer = listener
+            .pointer(place)
+            .and_then(Value::as_u64)
+            .expect(place);
+        assert!(
+            buffer > body,
+            "{place}: the filter must be the first to find a body too large"
+        );
+    }
 }
