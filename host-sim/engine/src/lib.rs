@@ -31,7 +31,7 @@ pub use store::OpenError;
 
 use ending::Ending;
 use reads::Reads;
-use store::Store;
+use store::{Retention, Store};
 use writer::Writer;
 
 /// The gRPC services and their clients, on the messages of `etcd-wire`.
@@ -49,7 +49,9 @@ pub mod rpc {
 }
 
 /// Revisions that stay readable and watchable by default.
-pub const DEFAULT_RETAINED_REVISIONS: u32 = 100_000;
+pub const DEFAULT_RETAINED_REVISIONS: u32 = 10_000;
+/// Bytes that the past may take by default: what overwritten and deleted versions leave behind.
+pub const DEFAULT_RETAINED_BYTES: u64 = 512 * 1024 * 1024;
 /// Bytes of the file kept in memory by default.
 pub const DEFAULT_CACHE_BYTES: usize = 256 * 1024 * 1024;
 /// How often an idle watch that asked for it hears of progress, by default. etcd's value.
@@ -64,6 +66,9 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Revisions kept for reads in the past and for watches that fell behind; older ones are compacted by and by.
     pub retained_revisions: u32,
+    /// Bytes that old revisions may take; over it the oldest are compacted even if they are among the retained ones.
+    /// The newest revision stays readable whatever its size.
+    pub retained_bytes: u64,
     /// Bytes of the file kept in memory.
     pub cache_bytes: usize,
     /// How often a watch with `progress_notify` and no events hears of progress.
@@ -77,6 +82,7 @@ impl Config {
             listen,
             data_dir: data_dir.into(),
             retained_revisions: DEFAULT_RETAINED_REVISIONS,
+            retained_bytes: DEFAULT_RETAINED_BYTES,
             cache_bytes: DEFAULT_CACHE_BYTES,
             progress_interval: DEFAULT_PROGRESS_INTERVAL,
         }
@@ -155,7 +161,10 @@ impl Engine {
         let (writer, writer_ending) = Writer::start(
             Arc::clone(&store),
             told,
-            i64::from(config.retained_revisions),
+            Retention {
+                revisions: i64::from(config.retained_revisions),
+                bytes: config.retained_bytes,
+            },
         )
         .map_err(StartError::Thread)?;
         Ok(Engine {

@@ -30,8 +30,10 @@ pub const MAX_WAITING_READS: usize = 4_096;
 
 /// Revisions that pile up past the retained ones before the writer compacts them in one go.
 pub const COMPACTION_STEP: i64 = 1_000;
-/// Revisions that one automatic compaction removes at most, so that no commit waits long for it.
-pub const MAX_COMPACTION_REVISIONS: i64 = 4_000;
+/// Rows of the past that one commit may forget besides twice those that it writes, so that none waits long for it.
+pub const MIN_COMPACTION_ROWS: u64 = 4_000;
+/// Bytes of the past that one commit may forget besides twice those that it writes.
+pub const MIN_COMPACTION_BYTES: u64 = 8 * 1024 * 1024;
 
 /// Watches on one stream.
 pub const MAX_WATCHES_PER_STREAM: usize = 1_024;

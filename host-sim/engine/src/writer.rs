@@ -12,12 +12,9 @@ use prost::Message;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use crate::ending::{self, Ending, Report};
-use crate::limits::{
-    COMPACTION_STEP, MAX_COMPACTION_REVISIONS, MAX_GROUP_BYTES, MAX_GROUP_TXNS, MAX_QUEUED_BYTES,
-    MAX_QUEUED_TXNS,
-};
+use crate::limits::{MAX_GROUP_BYTES, MAX_GROUP_TXNS, MAX_QUEUED_BYTES, MAX_QUEUED_TXNS};
 use crate::refusal::{Fault, Refusal};
-use crate::store::{Group, Progress, Store};
+use crate::store::{Group, Progress, Retention, Store};
 use crate::txn::{Path, apply};
 
 /// Where a job's answer goes.
@@ -49,13 +46,13 @@ impl Writer {
     pub fn start(
         store: Arc<Store>,
         newest: watch::Sender<i64>,
-        retained_revisions: i64,
+        retention: Retention,
     ) -> std::io::Result<(Writer, Ending)> {
         let (queue, jobs) = mpsc::channel(MAX_QUEUED_TXNS);
         let thread = Thread {
             store,
             newest,
-            retained_revisions,
+            retention,
         };
         let ending = ending::spawn("engine-writer", move |report| thread.run(jobs, report))?;
         let writer = Writer {
@@ -102,7 +99,7 @@ impl Writer {
 struct Thread {
     store: Arc<Store>,
     newest: watch::Sender<i64>,
-    retained_revisions: i64,
+    retention: Retention,
 }
 
 /// What one job came to, not yet told to anyone.
@@ -149,7 +146,7 @@ impl Thread {
                 }
                 outcomes.push(outcome?);
             }
-            self.compact_old(group)?;
+            group.trim(self.retention)?;
             Ok(outcomes)
         });
         match (committed, refused) {
@@ -168,19 +165,6 @@ impl Thread {
             *newest = progress.revision;
             moved
         });
-    }
-
-    /// Keeps the retained revisions; the work rides on a commit that happens anyway.
-    fn compact_old(&self, group: &mut Group<'_>) -> Result<(), Fault> {
-        let Progress {
-            revision,
-            compacted,
-        } = group.progress();
-        let oldest = revision.saturating_sub(self.retained_revisions);
-        if oldest.saturating_sub(compacted) < COMPACTION_STEP {
-            return Ok(());
-        }
-        group.compact(oldest.min(compacted.saturating_add(MAX_COMPACTION_REVISIONS)))
     }
 }
 

@@ -4,7 +4,7 @@ mod support;
 
 use std::time::Duration;
 
-use etcd_wire::WatchCreateRequest;
+use etcd_wire::{StatusRequest, WatchCreateRequest};
 use support::requests::{ON, all, delete, get, keys, put, put_as, txn, unchanged};
 use support::server::{Call, Outcome, Server};
 use support::watching::{Watching, on};
@@ -186,6 +186,38 @@ async fn old_revisions_are_compacted() {
     late.create(on("k", "", 2)).await;
     let told = late.next().await;
     assert!(told.canceled && told.compact_revision > 2, "{told:?}");
+}
+
+/// Large documents that change often do not fill the disk: the past is bounded in bytes as well, and the file with it.
+#[tokio::test]
+async fn the_past_is_bounded_in_bytes() {
+    const RETAINED: usize = 2 * 1024 * 1024;
+    const VALUE: usize = 200_000;
+    const WRITES: i64 = 200;
+    let server = Server::embedded_with(|config| config.retained_bytes = RETAINED as u64).await;
+    let value = "x".repeat(VALUE);
+    for _ in 0..WRITES {
+        let written = server.call(&all([put("k", &value)]).into()).await;
+        assert_eq!(written.code(), Code::Ok);
+    }
+    let now = server.running().revision();
+    assert_eq!(now, 1 + WRITES);
+    let past = |revision| {
+        let mut request = keys("k", "");
+        request.revision = revision;
+        Call::Range(request)
+    };
+    let kept = i64::try_from(RETAINED / VALUE).expect("small") - 1;
+    for revision in now - kept..=now {
+        let outcome = server.call(&past(revision)).await;
+        assert_eq!(outcome.code(), Code::Ok, "{revision} of {now}");
+    }
+    let long_ago = server.call(&past(now - 2 * kept)).await;
+    assert_eq!(long_ago.code(), Code::OutOfRange);
+    let status = server.maintenance().status(StatusRequest {}).await;
+    let file_bytes = status.expect("a status").into_inner().db_size;
+    let written = WRITES * i64::try_from(VALUE).expect("small");
+    assert!(file_bytes < written / 3, "{file_bytes} of {written}");
 }
 
 #[tokio::test]

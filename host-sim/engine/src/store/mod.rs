@@ -5,18 +5,20 @@
 //! | `current` | key | counters and value of the newest version; deleted keys are not here |
 //! | `superseded` | (key, revision, sub) | the version that this change ended; empty when there was none |
 //! | `history` | (revision, sub) | what this change was and of which key |
-//! | `meta` | name | format, revision, compacted revision, cluster, member, term |
+//! | `meta` | name | format, revision, compacted revision, retained bytes, cluster, member, term |
 //!
 //! Reading the newest version is one look-up. The version at a revision R is the first row of `superseded` past R,
 //! else `current`. Compacting to C removes the rows of both lower tables before C: nothing has to be kept back,
 //! because `current` stands alone. A value is therefore stored once while it is the newest and moved once.
 
+mod compact;
 mod keys;
 mod open;
 mod record;
 mod view;
 mod write;
 
+pub use compact::Retention;
 pub use keys::Keys;
 pub use open::OpenError;
 pub use record::{Change, Version};
@@ -43,6 +45,7 @@ pub(crate) mod meta {
     pub const FORMAT: &str = "format";
     pub const REVISION: &str = "revision";
     pub const COMPACTED: &str = "compacted";
+    pub const RETAINED_BYTES: &str = "retained_bytes";
     pub const CLUSTER: &str = "cluster";
     pub const MEMBER: &str = "member";
     pub const TERM: &str = "term";

@@ -5,11 +5,12 @@
 
 use redb::{Durability, ReadableTable, Table, WriteTransaction};
 
+use super::compact::Amount;
 use super::{
     CURRENT, Change, FormerKey, HISTORY, META, Progress, SUPERSEDED, Store, Version, View, meta,
     progress,
 };
-use crate::refusal::{Fault, Refusal};
+use crate::refusal::Fault;
 
 type CurrentTable<'t> = Table<'t, &'static [u8], &'static [u8]>;
 type FormerTable<'t> = Table<'t, FormerKey, &'static [u8]>;
@@ -17,10 +18,15 @@ type FormerTable<'t> = Table<'t, FormerKey, &'static [u8]>;
 /// The tables of one commit in the making.
 pub struct Group<'t> {
     current: CurrentTable<'t>,
-    superseded: FormerTable<'t>,
-    history: Table<'t, (i64, u32), &'static [u8]>,
+    pub(super) superseded: FormerTable<'t>,
+    pub(super) history: Table<'t, (i64, u32), &'static [u8]>,
     meta: Table<'t, &'static str, i64>,
-    progress: Progress,
+    /// How far the store has come with what this group wrote so far.
+    pub(super) progress: Progress,
+    /// What the rows of `superseded` and `history` take.
+    pub(super) retained_bytes: u64,
+    /// What this group has added to them.
+    pub(super) written: Amount,
 }
 
 impl Store {
@@ -33,7 +39,7 @@ impl Store {
         transaction.set_durability(Durability::Immediate)?;
         let done = {
             let mut group = Group::open(&transaction)?;
-            let before = group.progress;
+            let before = (group.progress, group.retained_bytes);
             let result = work(&mut group)?;
             group.save(before)?;
             (result, group.progress)
@@ -51,23 +57,24 @@ impl<'t> Group<'t> {
             superseded: transaction.open_table(SUPERSEDED)?,
             history: transaction.open_table(HISTORY)?,
             progress: progress(&meta)?,
+            retained_bytes: retained_bytes(&meta)?,
+            written: Amount::default(),
             meta,
         })
     }
 
-    fn save(&mut self, before: Progress) -> Result<(), Fault> {
+    fn save(&mut self, (before, retained_bytes): (Progress, u64)) -> Result<(), Fault> {
         if self.progress.revision != before.revision {
             self.meta.insert(meta::REVISION, self.progress.revision)?;
         }
         if self.progress.compacted != before.compacted {
             self.meta.insert(meta::COMPACTED, self.progress.compacted)?;
         }
+        if self.retained_bytes != retained_bytes {
+            let counter = i64::try_from(self.retained_bytes).unwrap_or(i64::MAX);
+            self.meta.insert(meta::RETAINED_BYTES, counter)?;
+        }
         Ok(())
-    }
-
-    /// How far the store has come with what this group wrote so far.
-    pub fn progress(&self) -> Progress {
-        self.progress
     }
 
     /// Begins one client's transaction. It takes a revision only if it changes something, at `Writing::end`.
@@ -76,26 +83,6 @@ impl<'t> Group<'t> {
             changes: 0,
             group: self,
         }
-    }
-
-    /// Forgets what only revisions before `revision` need. Refused as etcd does when that has happened already
-    /// or the revision has not.
-    pub fn compact(&mut self, revision: i64) -> Result<(), Fault> {
-        if revision <= self.progress.compacted {
-            return Err(Refusal::Compacted.into());
-        }
-        if revision > self.progress.revision {
-            return Err(Refusal::FutureRevision.into());
-        }
-        let gone = self.history.extract_from_if(..(revision, 0), |_, _| true)?;
-        for row in gone {
-            let (moment, line) = row?;
-            let (ended_at, sub) = moment.value();
-            let (_, key) = Change::decode(line.value())?;
-            self.superseded.remove((key, ended_at, sub))?;
-        }
-        self.progress.compacted = revision;
-        Ok(())
     }
 }
 
@@ -173,7 +160,14 @@ impl<'t> Writing<'_, 't> {
         group
             .history
             .insert((revision, self.changes), change.encode(key).as_slice())?;
+        group.remember(Amount::of_change(key, former.len()));
         self.changes = self.changes.saturating_add(1);
         Ok(())
     }
+}
+
+/// A file that was written before this was counted has no counter: what it held then is left to the other bound.
+fn retained_bytes(meta: &impl ReadableTable<&'static str, i64>) -> Result<u64, Fault> {
+    let counter = meta.get(meta::RETAINED_BYTES)?.map(|row| row.value());
+    Ok(counter.map_or(0, |bytes| u64::try_from(bytes).unwrap_or(0)))
 }
