@@ -87,6 +87,7 @@ impl Engine {
             range_end: request.range_end.clone(),
             limit: request.limit,
             revision: request.revision,
+            keys_only: request.keys_only,
             ..RangeRequest::default()
         };
         if *request != plain || request.key.is_empty() || request.limit < 0 {
@@ -122,12 +123,12 @@ impl Engine {
             kvs: matching
                 .into_iter()
                 .take(limit)
-                .map(|put| self.key_value(put))
+                .map(|put| self.key_value(put, request.keys_only))
                 .collect(),
         })
     }
 
-    fn key_value(&self, put: &Put) -> KeyValue {
+    fn key_value(&self, put: &Put, key_only: bool) -> KeyValue {
         let versions = &self.keys[&put.key];
         let version = versions
             .iter()
@@ -135,7 +136,10 @@ impl Engine {
             .count();
         KeyValue {
             key: put.key.clone(),
-            value: put.value.clone(),
+            value: match key_only {
+                true => Bytes::new(),
+                false => put.value.clone(),
+            },
             create_revision: versions[0].revision,
             mod_revision: put.revision,
             version: i64::try_from(version).expect("few versions"),
