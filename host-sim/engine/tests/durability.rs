@@ -53,7 +53,9 @@ async fn serve_until_killed() {
 /// An engine in a process of its own.
 struct Life {
     child: Child,
-    /// What it says on stderr after the line with its address.
+    /// What it said on stderr before the line with its address.
+    said: Vec<String>,
+    /// What it says after it.
     output: BufReader<ChildStderr>,
     address: SocketAddr,
 }
@@ -76,15 +78,25 @@ impl Life {
 
     /// On a disk that fills up: writing past the limit fails as it does there, instead of ending the process.
     fn begin_on_a_small_disk(data_dir: &Path) -> Life {
+        Life::begin_as(Life::on_a_small_disk(DISK_BLOCKS), data_dir)
+    }
+
+    fn on_a_small_disk(blocks: usize) -> Command {
         let mut shell = Command::new("sh");
         shell
             .args(["-c", r#"trap '' XFSZ; ulimit -f "$1"; shift; exec "$@""#])
-            .args(["sh", &DISK_BLOCKS.to_string()])
+            .args(["sh", &blocks.to_string()])
             .arg(std::env::current_exe().expect("this binary"));
-        Life::begin_as(shell, data_dir)
+        shell
     }
 
-    fn begin_as(mut binary: Command, data_dir: &Path) -> Life {
+    fn begin_as(binary: Command, data_dir: &Path) -> Life {
+        let life = Life::try_begin_as(binary, data_dir);
+        life.unwrap_or_else(|said| panic!("it does not listen: {said:?}"))
+    }
+
+    /// An error is what a process said that ended without having listened.
+    fn try_begin_as(mut binary: Command, data_dir: &Path) -> Result<Life, Vec<String>> {
         let mut child = binary
             .args(["--exact", "serve_until_killed", "--nocapture"])
             .env(SERVE, data_dir)
@@ -95,15 +107,19 @@ impl Life {
         let output = BufReader::new(child.stderr.take().expect("its output"));
         let mut life = Life {
             child,
+            said: Vec::new(),
             output,
             address: (Ipv4Addr::LOCALHOST, 0).into(),
         };
-        let line = (&mut life.output)
-            .lines()
-            .map(|line| line.expect("readable output"))
-            .find_map(|line| line.strip_prefix("listening ").map(str::to_owned));
-        life.address = line.expect("it listens").parse().expect("an address");
-        life
+        for line in (&mut life.output).lines() {
+            let line = line.expect("readable output");
+            if let Some(address) = line.strip_prefix("listening ") {
+                life.address = address.parse().expect("an address");
+                return Ok(life);
+            }
+            life.said.push(line);
+        }
+        Err(std::mem::take(&mut life.said))
     }
 
     fn client(&self) -> KvClient<Channel> {
@@ -142,6 +158,8 @@ async fn acknowledged_writes_survive_kill_9() {
     let mut revision = 1;
     for life_number in 1..=LIVES {
         let life = Life::begin(data.path());
+        let checked = life.said.iter().any(|line| line.contains("being checked"));
+        assert_eq!(checked, life_number > 1, "{:?}", life.said);
         revision = check(&life, &mut acknowledged, revision).await;
         let total = Arc::new(AtomicUsize::new(0));
         let writers: Vec<_> = acknowledged
@@ -205,6 +223,30 @@ fn ranges(response: etcd_wire::TxnResponse) -> [Vec<etcd_wire::KeyValue>; 2] {
             other => panic!("not a range: {other:?}"),
         });
     [(); 2].map(|()| ranges.next().expect("two answers"))
+}
+
+/// A first start that ends anywhere on its way leaves nothing that keeps the next one from starting.
+#[tokio::test]
+async fn a_first_start_cut_short_is_no_obstacle() {
+    let mut cut_short = 0;
+    for blocks in [0, 1, 8, 64, 512, 1024, 2048, 4096] {
+        let data = TempDir::new().expect("a temporary directory");
+        let data_dir = data.path().join("made/anew");
+        if Life::try_begin_as(Life::on_a_small_disk(blocks), &data_dir).is_err() {
+            cut_short += 1;
+            assert!(!data_dir.join("engine.redb").exists(), "{blocks}");
+        }
+        let running = engine::start(config(&data_dir)).await.expect("a start");
+        let mut client = Life::client_of(running.local_addr());
+        client.txn(all([put("k", "v")])).await.expect("a write");
+        running.stop().await.expect("a stop");
+        let names: Vec<_> = std::fs::read_dir(&data_dir)
+            .expect("the directory")
+            .map(|entry| entry.expect("an entry").file_name())
+            .collect();
+        assert_eq!(names, ["engine.redb"], "{blocks}");
+    }
+    assert!(cut_short > 2, "the limits cut nothing short");
 }
 
 /// A disk that is full ends the process with the reason, and what was acknowledged before is there once there is room.
@@ -300,7 +342,7 @@ async fn one_engine_at_a_time() {
 
 #[tokio::test]
 async fn a_foreign_file_is_refused_and_left_alone() {
-    let foreign: [&[u8]; 3] = [b"not a database", &[0; 8192], b"redb but torn"];
+    let foreign: [&[u8]; 4] = [b"", b"not a database", &[0; 8192], b"redb but torn"];
     for content in foreign {
         let data = TempDir::new().expect("a temporary directory");
         let file = data.path().join("engine.redb");

@@ -14,6 +14,7 @@
 mod compact;
 mod keys;
 mod open;
+mod place;
 mod record;
 mod view;
 mod write;

@@ -2,16 +2,16 @@
 //!
 //! Everything that can be wrong with a file is found here, before the first request.
 
+use std::cell::Cell;
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 
-use redb::{Database, DatabaseError, ReadableTable, StorageError, TableHandle};
+use redb::{Builder, Database, DatabaseError, ReadableTable, StorageError, TableHandle};
 use tokio::sync::oneshot;
 
+use super::place::Place;
 use super::{CURRENT, FORMAT, HISTORY, Identity, META, SUPERSEDED, Store, meta};
 
-/// Name of the one file in the data directory.
-const FILE_NAME: &str = "engine.redb";
 /// An empty store is at revision 1, as etcd's: the first write makes revision 2.
 pub(super) const FIRST_REVISION: i64 = 1;
 /// etcd's mark for "no compaction yet".
@@ -63,18 +63,23 @@ impl Store {
         data_dir: &Path,
         cache_bytes: usize,
     ) -> Result<(Store, oneshot::Receiver<()>), OpenError> {
-        std::fs::create_dir_all(data_dir).map_err(|source| OpenError::Directory {
-            path: data_dir.to_owned(),
-            source,
-        })?;
-        let path = data_dir.join(FILE_NAME);
-        let database = Database::builder()
-            .set_cache_size(cache_bytes)
-            .create(&path)
-            .map_err(|error| database_error(&path, error))?;
+        let place = Place::take(data_dir)?;
+        let path = place.file();
+        let mut builder = Database::builder();
+        builder.set_cache_size(cache_bytes);
+        explain_checks(&mut builder, &path);
+        // Looked for, not tried: a file without content is damage and not a new store.
+        let is_new = !path.exists();
+        let opened = if is_new {
+            builder.create(place.new_file())
+        } else {
+            builder.open(&path)
+        };
+        let database = opened.map_err(|error| database_error(&path, error))?;
         let identity = prepare(&database, &path)?;
-        // The name of a new file must outlive a power cut as well as its content.
-        sync_directory(data_dir)?;
+        if is_new {
+            place.adopt()?;
+        }
         let (released, free) = oneshot::channel();
         let store = Store {
             database,
@@ -157,13 +162,18 @@ fn random_id() -> i64 {
     (RandomState::new().hash_one(std::process::id()) | 1).cast_signed()
 }
 
-fn sync_directory(data_dir: &Path) -> Result<(), OpenError> {
-    std::fs::File::open(data_dir)
-        .and_then(|directory| directory.sync_all())
-        .map_err(|source| OpenError::Directory {
-            path: data_dir.to_owned(),
-            source,
-        })
+/// A store that was not closed in order is checked whole, which can take minutes: the wait needs a word.
+fn explain_checks(builder: &mut Builder, path: &Path) {
+    let path = path.to_owned();
+    let said = Cell::new(false);
+    builder.set_repair_callback(move |_| {
+        if !said.replace(true) {
+            eprintln!(
+                "engine: {} was not closed in order and is being checked; the larger it is the longer this takes",
+                path.display()
+            );
+        }
+    });
 }
 
 fn database_error(path: &Path, error: DatabaseError) -> OpenError {
