@@ -1,8 +1,9 @@
 //! gRPC over one HTTP/2 connection per worker and cluster, made anew when it ended.
 //!
-//! Says which status each way of failing has, as Envoy does. A frozen upstream is noticed by asking it, also between calls.
+//! Says which status each way of failing has, as Envoy does. A frozen upstream is noticed by pings while calls wait for
+//! it, and by its silence when they pass their limits. No ping goes out between calls: etcd takes those for abuse.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::{HeaderMap, Method, Request, Response};
 use http_body_util::{BodyExt as _, Limited};
@@ -26,7 +27,7 @@ const INTERNAL: u32 = 13;
 /// gRPC: no status came.
 const UNKNOWN: u32 = 2;
 
-/// When a silent upstream is asked, and for how long its answer is waited for, as `envoy/envoy.yaml` has them.
+/// When a silent upstream that owes an answer is pinged, and how long it may be silent then.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct KeepAlive {
     interval: Duration,
@@ -90,13 +91,21 @@ impl Cluster {
             .timer(TokioTimer::new())
             .keep_alive_interval(self.keep_alive.interval)
             .keep_alive_timeout(self.keep_alive.timeout)
-            .keep_alive_while_idle(true)
+            .keep_alive_while_idle(false)
             .handshake(io)
             .await
             .map_err(|_| Broken::Connect)?;
         tokio::task::spawn_local(connection);
         *held = Some(sender.clone());
+        self.heard.set(Instant::now());
         Ok(sender)
+    }
+
+    /// A call passed its limit: a connection that has been silent for too long gets no more calls.
+    async fn doubt_silence(&self) {
+        if self.heard.get().elapsed() >= self.keep_alive.timeout {
+            self.grpc.lock().await.take();
+        }
     }
 
     async fn grpc_request(
@@ -126,10 +135,12 @@ impl Cluster {
         {
             headers.insert("grpc-timeout", value);
         }
-        sender
+        let response = sender
             .send_request(request)
             .await
-            .map_err(|_| Broken::BeforeHead)
+            .map_err(|_| Broken::BeforeHead)?;
+        self.heard.set(Instant::now());
+        Ok(response)
     }
 
     /// One message there, one back.
@@ -143,9 +154,13 @@ impl Cluster {
         timeout_ms: u32,
     ) -> Result<Vec<u8>, GrpcFailure> {
         let limit = duration(timeout_ms);
-        within(limit, self.grpc_exchange(&target, &message, limit))
-            .await
-            .unwrap_or_else(|| Err(GrpcFailure::new(UNAVAILABLE, "upstream request timeout")))
+        match within(limit, self.grpc_exchange(&target, &message, limit)).await {
+            Some(ended) => ended,
+            None => {
+                self.doubt_silence().await;
+                Err(GrpcFailure::new(UNAVAILABLE, "upstream request timeout"))
+            }
+        }
     }
 
     async fn grpc_exchange(
@@ -188,7 +203,13 @@ impl Cluster {
     ) {
         let body = FedBody::fed(messages, None);
         let end = match self.grpc_request(&target, body, None).await {
-            Ok(response) => receive(response, &mut report).await,
+            Ok(response) => {
+                let mut heard = |event| {
+                    self.heard.set(Instant::now());
+                    report(event);
+                };
+                receive(response, &mut heard).await
+            }
             Err(broken) => broken.into(),
         };
         report(StreamEvent::Closed(end));
@@ -289,38 +310,68 @@ mod tests {
     /// An empty SETTINGS frame: all that a server needs to say first.
     const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
 
-    #[tokio::test]
-    async fn an_upstream_that_froze_is_noticed_without_a_time_limit_on_the_call() {
-        let frozen = tokio::net::TcpListener::bind("127.0.0.1:0")
-            .await
-            .expect("a free port");
-        let cluster = Cluster {
-            keep_alive: KeepAlive {
-                interval: Duration::from_millis(20),
-                timeout: Duration::from_millis(20),
-            },
+    fn cluster(frozen: &tokio::net::TcpListener, keep_alive: KeepAlive) -> Cluster {
+        Cluster {
+            keep_alive,
             ..Cluster::new(frozen.local_addr().expect("bound").to_string())
-        };
-        let target = GrpcTarget {
+        }
+    }
+
+    fn target() -> GrpcTarget {
+        GrpcTarget {
             cluster: "frozen".to_owned(),
             service: "test.Service".to_owned(),
             method: "Echo".to_owned(),
             metadata: Headers::default(),
-        };
-        let server = async {
-            let (mut stream, _) = frozen.accept().await.expect("accepts");
-            stream.write_all(&SETTINGS).await.expect("sent");
-            // Takes everything, answers nothing, until the client gives up.
-            let mut taken = Vec::new();
-            let _ = stream.read_to_end(&mut taken).await;
-        };
+        }
+    }
+
+    /// Accepts, takes everything, answers nothing, until the client gives up.
+    async fn freeze(frozen: &tokio::net::TcpListener) {
+        let (mut stream, _) = frozen.accept().await.expect("accepts");
+        stream.write_all(&SETTINGS).await.expect("sent");
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+    }
+
+    async fn bounded<T>(work: impl Future<Output = T>) -> T {
         let set = tokio::task::LocalSet::new();
-        let call = set.run_until(async {
-            let call = cluster.grpc_call(target, b"hello".to_vec(), 0);
-            tokio::join!(call, server).0
-        });
-        let ended = tokio::time::timeout(Duration::from_secs(60), call).await;
-        let failure = ended.expect("noticed").expect_err("not answered");
-        assert_eq!(failure.status, UNAVAILABLE);
+        let work = set.run_until(work);
+        tokio::time::timeout(Duration::from_secs(60), work)
+            .await
+            .expect("ends")
+    }
+
+    async fn listener() -> tokio::net::TcpListener {
+        tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a free port")
+    }
+
+    #[tokio::test]
+    async fn an_upstream_that_froze_is_noticed_without_a_time_limit_on_the_call() {
+        let frozen = listener().await;
+        let keep_alive = KeepAlive {
+            interval: Duration::from_millis(20),
+            timeout: Duration::from_millis(20),
+        };
+        let cluster = cluster(&frozen, keep_alive);
+        let call = cluster.grpc_call(target(), b"hello".to_vec(), 0);
+        let ended = bounded(async { tokio::join!(call, freeze(&frozen)).0 }).await;
+        assert_eq!(ended.expect_err("not answered").status, UNAVAILABLE);
+    }
+
+    #[tokio::test]
+    async fn after_a_silence_the_next_call_gets_a_new_connection() {
+        let frozen = listener().await;
+        let keep_alive = KeepAlive {
+            interval: Duration::from_secs(3_600),
+            timeout: Duration::ZERO,
+        };
+        let cluster = cluster(&frozen, keep_alive);
+        for _ in 0..2 {
+            let call = cluster.grpc_call(target(), b"hello".to_vec(), 20);
+            let ended = bounded(async { tokio::join!(call, freeze(&frozen)).0 }).await;
+            assert_eq!(ended.expect_err("not answered").status, UNAVAILABLE);
+        }
     }
 }

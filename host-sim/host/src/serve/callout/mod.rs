@@ -4,8 +4,9 @@
 
 mod grpc;
 
+use std::cell::Cell;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::Request;
@@ -47,6 +48,8 @@ pub struct Cluster {
     endpoint: String,
     grpc: Mutex<Option<http2::SendRequest<grpc::GrpcBody>>>,
     keep_alive: grpc::KeepAlive,
+    /// When the shared connection last brought anything.
+    heard: Cell<Instant>,
 }
 
 /// The other side could not be asked, or its answer broke off.
@@ -66,6 +69,7 @@ impl Cluster {
             endpoint,
             grpc: Mutex::new(None),
             keep_alive: grpc::KeepAlive::default(),
+            heard: Cell::new(Instant::now()),
         }
     }
 
