@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use host::serve::{self, Options};
+use host::serve::{self, Limits, Options};
 use host::{DEFAULT_RELOAD_BACKOFF_MS, LogLevel, Plugin};
 
 use crate::announce;
@@ -170,24 +170,26 @@ async fn run_in(
         clusters,
         workers: arguments.workers,
         reload_backoff_ms: DEFAULT_RELOAD_BACKOFF_MS,
+        limits: Limits::default(),
     };
     // Compiling and configuring block; the engine must go on meanwhile.
-    let running = tokio::task::spawn_blocking(move || serve::start(options))
+    let mut running = tokio::task::spawn_blocking(move || serve::start(options))
         .await
         .map_err(std::io::Error::other)??;
     if let Some(admin) = running.admin_addr {
         eprintln!("host-sim: admin http://{admin}");
     }
     announce(&format!("ready http://{}", running.local_addr));
-    let ended = match &mut engine {
-        Some(engine) => tokio::select! {
-            () = stop.asked() => Ok(()),
-            failed = engine.failed() => failed.map_err(Failure::from),
-        },
-        None => {
-            stop.asked().await;
-            Ok(())
+    let engine_failed = async {
+        match &mut engine {
+            Some(engine) => engine.failed().await,
+            None => std::future::pending().await,
         }
+    };
+    let ended = tokio::select! {
+        () = stop.asked() => Ok(()),
+        failed = engine_failed => failed.map_err(Failure::from),
+        failed = running.failed() => Err(failed.into()),
     };
     // Clients first: what they still wait for needs the engine.
     tokio::task::spawn_blocking(move || running.stop())

@@ -154,7 +154,7 @@ async fn request_in(
             biased;
             reply = replies.recv() => return match reply {
                 Some(Reply::Head { headers, end_stream }) => {
-                    let mut answer = answer(&headers, end_stream, replies, guard);
+                    let mut answer = answer(&headers, end_stream, replies, guard, clock);
                     if reading {
                         // As Envoy has it: what comes after half a request is not looked at.
                         if http1 {

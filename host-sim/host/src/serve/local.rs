@@ -11,13 +11,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio::task::AbortHandle;
 
+use super::alarm::Alarm;
 use super::body::Part;
 use super::callout::Clusters;
 use super::frames;
+use super::limits::Limits;
 use super::log::write_log;
 use crate::abi::LogLevel;
 use crate::effects::Effect;
@@ -30,8 +32,12 @@ use crate::worker::{Lost, Worker};
 /// What arrives for a worker from other threads.
 #[derive(Debug)]
 pub(super) enum Mail {
-    /// A client.
-    Connection(std::net::TcpStream, std::net::SocketAddr),
+    /// A client, with its place among all that may be there.
+    Connection(
+        std::net::TcpStream,
+        std::net::SocketAddr,
+        OwnedSemaphorePermit,
+    ),
     /// A queue of this worker's VM has something.
     QueueReady { context: u32, queue: u32 },
     /// Finish what is in flight, then end.
@@ -73,6 +79,8 @@ pub(super) struct Local {
     pub progress: Notify,
     pumping: Cell<bool>,
     drained: Cell<bool>,
+    pub limits: Limits,
+    pub alarm: Alarm,
 }
 
 /// One request of one VM.
@@ -83,7 +91,13 @@ pub(super) struct StreamKey {
 }
 
 impl Local {
-    pub fn new(worker: Worker, clusters: Clusters, mailboxes: Mailboxes) -> Rc<Self> {
+    pub fn new(
+        worker: Worker,
+        clusters: Clusters,
+        mailboxes: Mailboxes,
+        limits: Limits,
+        alarm: Alarm,
+    ) -> Rc<Self> {
         Rc::new(Self {
             worker: RefCell::new(worker),
             clusters,
@@ -94,6 +108,8 @@ impl Local {
             progress: Notify::new(),
             pumping: Cell::new(false),
             drained: Cell::new(false),
+            limits,
+            alarm,
         })
     }
 
@@ -104,6 +120,7 @@ impl Local {
         headers: Headers,
         end_stream: bool,
     ) -> Option<(StreamKey, UnboundedReceiver<Reply>)> {
+        let _watch = self.alarm.on_panic();
         let (sender, receiver) = unbounded_channel();
         let started = {
             let mut worker = self.worker.borrow_mut();
@@ -142,6 +159,11 @@ impl Local {
         self.call(key.generation, |vm| {
             vm.request_trailers(key.stream, trailers)
         });
+    }
+
+    /// A request took too long: it is answered in the module's place, if it has no answer yet.
+    pub fn time_out(self: &Rc<Self>, key: StreamKey, status: u32, words: &str) {
+        self.call(key.generation, |vm| vm.answer(key.stream, status, words));
     }
 
     /// The client is gone, or has its whole answer.
@@ -183,6 +205,7 @@ impl Local {
 
     /// Calls into the VM if it is still that one, then does what it asks for.
     fn call(self: &Rc<Self>, generation: u64, call: impl FnOnce(&mut Vm) -> Result<(), Trapped>) {
+        let _watch = self.alarm.on_panic();
         {
             let mut worker = self.worker.borrow_mut();
             if worker.generation() != generation {
@@ -202,6 +225,7 @@ impl Local {
         if self.pumping.replace(true) {
             return;
         }
+        let _watch = self.alarm.on_panic();
         loop {
             let (collected, generation) = {
                 let mut worker = self.worker.borrow_mut();

@@ -4,15 +4,17 @@
 //! requests, and a connection stays with the worker that it was given to.
 
 mod admin;
+mod alarm;
 mod body;
 mod callout;
 mod convert;
 pub mod frames;
+mod front;
+mod limits;
 mod local;
 mod log;
+mod stall;
 mod thread;
-
-mod front;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -20,18 +22,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc as std_mpsc;
 use std::thread::JoinHandle;
-use std::time::Duration;
 
-use tokio::sync::{mpsc::unbounded_channel, oneshot};
+use tokio::sync::{Semaphore, mpsc::unbounded_channel, oneshot};
 
 use crate::plugin::{LoadError, Plugin, Program};
 use crate::shared::{Address, Shared};
 use crate::vm::StartFailure;
+use alarm::{Alarm, Failures};
+pub use limits::Limits;
 use local::{Mail, Mailboxes};
 use thread::{Seat, StartedThread};
 
-/// How long what is in flight may take after a stop.
-pub const DRAIN_LIMIT: Duration = Duration::from_secs(10);
+/// Counts clients that were hung up on because [`Limits::connections`] were there already.
+pub const CONNECTIONS_REFUSED: &str = "connections_refused";
 /// More workers than this are a mistake in the command line.
 pub const MAX_WORKERS: usize = 64;
 
@@ -52,9 +55,11 @@ pub struct Options {
     pub workers: usize,
     /// Shortest time between the starts of two VMs of a worker.
     pub reload_backoff_ms: u64,
+    /// Bounds on clients and on stopping.
+    pub limits: Limits,
 }
 
-/// Why serving did not begin.
+/// Why serving did not begin, or cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// 0 workers, or too many.
@@ -82,6 +87,9 @@ pub enum ServeError {
     /// A thread could not be made.
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
+    /// A part of it died.
+    #[error("{0}")]
+    Died(String),
 }
 
 /// A gateway that serves; dropping it stops it without waiting for anybody.
@@ -97,10 +105,17 @@ pub struct Running {
     front: Option<JoinHandle<()>>,
     mailboxes: Mailboxes,
     threads: Vec<JoinHandle<()>>,
+    failures: Failures,
 }
 
 impl Running {
-    /// Accepts nobody more, lets what is in flight finish within [`DRAIN_LIMIT`], and returns when all threads ended.
+    /// Returns when serving cannot go on: a thread of it died. [`Running::stop`] is still to be called.
+    pub async fn failed(&mut self) -> ServeError {
+        let failure = self.failures.recv().await;
+        ServeError::Died(failure.unwrap_or_else(|| "every worker ended".to_owned()))
+    }
+
+    /// Accepts nobody more, lets what is in flight finish within [`Limits::drain`], and returns when all threads ended.
     pub fn stop(mut self) {
         self.tell_all();
         self.front.take().map(JoinHandle::join);
@@ -147,6 +162,8 @@ pub fn start(options: Options) -> Result<Running, ServeError> {
     let shared = Arc::new(Shared::default());
     shared.metrics.count(crate::VM_RELOADS, 0);
     shared.metrics.count(crate::VM_TRAPS, 0);
+    shared.metrics.count(CONNECTIONS_REFUSED, 0);
+    let (alarm, failures) = Alarm::new();
 
     let seat = |address, name| Seat {
         program: program.clone(),
@@ -156,6 +173,8 @@ pub fn start(options: Options) -> Result<Running, ServeError> {
         name,
         clusters: options.clusters.clone(),
         backoff_ms: options.reload_backoff_ms,
+        limits: options.limits,
+        alarm: alarm.named(format!("{name} {}", address.0)),
     };
     thread::try_canary(seat(Address(u32::MAX), "canary"))?;
 
@@ -176,6 +195,7 @@ pub fn start(options: Options) -> Result<Running, ServeError> {
         front: None,
         mailboxes: Arc::clone(&mailboxes),
         threads: Vec::new(),
+        failures,
     };
     // One after the other, as Envoy configures them: the last registrant of a queue is then always the last worker.
     for (address, receiver) in receivers {
@@ -201,7 +221,15 @@ pub fn start(options: Options) -> Result<Running, ServeError> {
     let (stop_front, stopped) = oneshot::channel();
     running.stop_front = Some(stop_front);
     running.front = Some(thread::spawn_front(
-        listener, admin, mailboxes, shared, stopped,
+        thread::Front {
+            listener,
+            admin,
+            mailboxes,
+            shared,
+            slots: Arc::new(Semaphore::new(options.limits.connections)),
+            alarm: alarm.named("the front".to_owned()),
+        },
+        stopped,
     )?);
     Ok(running)
 }

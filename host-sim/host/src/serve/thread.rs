@@ -5,20 +5,26 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc as std_mpsc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::{JoinSet, LocalSet};
 
+use super::alarm::Alarm;
 use super::callout::Cluster;
+use super::limits::Limits;
 use super::local::{Local, Mail, Mailboxes};
-use super::{DRAIN_LIMIT, ServeError, admin, front};
+use super::{CONNECTIONS_REFUSED, ServeError, admin, front};
 use crate::plugin::{Plugin, Program};
 use crate::ports::System;
 use crate::shared::{Address, Shared};
 use crate::vm::{Setting, Vm};
 use crate::worker::Worker;
+
+/// Pause after a client could not be accepted.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(10);
 
 /// Everything one VM's thread needs to begin.
 pub(super) struct Seat {
@@ -29,6 +35,8 @@ pub(super) struct Seat {
     pub name: &'static str,
     pub clusters: BTreeMap<String, String>,
     pub backoff_ms: u64,
+    pub limits: Limits,
+    pub alarm: Alarm,
 }
 
 /// A VM that is only configured and thrown away. What it writes to shared data stays, as in Envoy.
@@ -60,14 +68,18 @@ impl StartedThread {
     ) -> Result<JoinHandle<()>, ServeError> {
         std::thread::Builder::new()
             .name(format!("{}-{}", seat.name, seat.address.0))
-            .spawn(move || match worker(seat) {
-                Ok((runtime, worker, clusters)) => {
-                    let local = Local::new(worker, clusters, mailboxes);
-                    let set = LocalSet::new();
-                    set.block_on(&runtime, serve(local, mail, ready));
-                }
-                Err(error) => {
-                    let _ = ready.send(Err(error));
+            .spawn(move || {
+                let (limits, alarm) = (seat.limits, seat.alarm.clone());
+                let _watch = alarm.on_panic();
+                match worker(seat) {
+                    Ok((runtime, worker, clusters)) => {
+                        let local = Local::new(worker, clusters, mailboxes, limits, alarm.clone());
+                        let set = LocalSet::new();
+                        set.block_on(&runtime, serve(local, mail, ready));
+                    }
+                    Err(error) => {
+                        let _ = ready.send(Err(error));
+                    }
                 }
             })
             .map_err(ServeError::Thread)
@@ -114,43 +126,68 @@ async fn serve(
     let mut connections = JoinSet::new();
     while let Some(mail) = mail.recv().await {
         match mail {
-            Mail::Connection(stream, peer) => {
+            Mail::Connection(stream, peer, permit) => {
                 if let Ok(stream) = tokio::net::TcpStream::from_std(stream) {
                     let _ = stream.set_nodelay(true);
-                    let connection =
+                    let client =
                         front::connection(Rc::clone(&local), stream, peer, stopped.clone());
-                    connections.spawn_local(connection);
+                    connections.spawn_local(async move {
+                        let _place = permit;
+                        client.await;
+                    });
                 }
             }
             Mail::QueueReady { context, queue } => local.queue_ready(context, queue),
             Mail::Stop => break,
         }
-        while connections.try_join_next().is_some() {}
-    }
-    let _ = stop.send(true);
-    let drain = async {
-        loop {
-            tokio::select! {
-                ended = connections.join_next() => if ended.is_none() { return },
-                // Requests in flight may still need their wake-ups.
-                more = mail.recv() => match more {
-                    Some(Mail::QueueReady { context, queue }) => local.queue_ready(context, queue),
-                    Some(_) => {}
-                    None => return,
-                },
+        while let Some(ended) = connections.try_join_next() {
+            if ended.is_err_and(|error| error.is_panic()) {
+                local.alarm.raise("panicked; its last words are above");
             }
         }
-    };
-    let _ = tokio::time::timeout(DRAIN_LIMIT, drain).await;
-    let _ = tokio::time::timeout(DRAIN_LIMIT, local.shut_down()).await;
+    }
+    let _ = stop.send(true);
+    let deadline = tokio::time::Instant::now() + local.limits.drain;
+    let leave = async { while connections.join_next().await.is_some() {} };
+    let leave = tokio::time::timeout(local.limits.drain_clients(), leave);
+    // In time or not: whoever is still there is cut off.
+    let _ = still_waking(&local, &mut mail, leave).await;
+    connections.shutdown().await;
+    let finish = tokio::time::timeout_at(deadline, local.shut_down());
+    let _ = still_waking(&local, &mut mail, finish).await;
+}
+
+/// Does `work`, and wakes the root context meanwhile: what is in flight may need it.
+async fn still_waking<T>(
+    local: &Rc<Local>,
+    mail: &mut UnboundedReceiver<Mail>,
+    work: impl Future<Output = T>,
+) -> T {
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            Some(more) = mail.recv() => if let Mail::QueueReady { context, queue } = more {
+                local.queue_ready(context, queue);
+            },
+        }
+    }
+}
+
+/// What accepts clients and answers the admin address.
+pub(super) struct Front {
+    pub listener: std::net::TcpListener,
+    pub admin: Option<std::net::TcpListener>,
+    pub mailboxes: Mailboxes,
+    pub shared: Arc<Shared>,
+    /// Places for clients.
+    pub slots: Arc<Semaphore>,
+    pub alarm: Alarm,
 }
 
 /// Accepts clients and deals them out in turn.
 pub(super) fn spawn_front(
-    listener: std::net::TcpListener,
-    admin: Option<std::net::TcpListener>,
-    mailboxes: Mailboxes,
-    shared: Arc<Shared>,
+    front: Front,
     stopped: oneshot::Receiver<()>,
 ) -> Result<JoinHandle<()>, ServeError> {
     let runtime = Builder::new_current_thread()
@@ -160,37 +197,52 @@ pub(super) fn spawn_front(
     std::thread::Builder::new()
         .name("front".to_owned())
         .spawn(move || {
+            let alarm = front.alarm.clone();
+            let _watch = alarm.on_panic();
             let set = LocalSet::new();
-            set.block_on(&runtime, async move {
-                if let Some(admin) = admin {
-                    tokio::task::spawn_local(admin::serve(admin, shared));
-                }
-                tokio::select! {
-                    () = accept(listener, mailboxes) => {}
-                    _ = stopped => {}
-                }
-            });
+            set.block_on(&runtime, run_front(front, stopped));
         })
         .map_err(ServeError::Thread)
 }
 
-async fn accept(listener: std::net::TcpListener, mailboxes: Mailboxes) {
-    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
-        return;
+async fn run_front(mut front: Front, stopped: oneshot::Receiver<()>) {
+    if let Some(admin) = front.admin.take() {
+        tokio::task::spawn_local(admin::serve(admin, Arc::clone(&front.shared)));
+    }
+    tokio::select! {
+        failure = accept(&front) => front.alarm.raise(&failure),
+        _ = stopped => {}
+    }
+}
+
+/// Goes on until something is wrong, and says what.
+async fn accept(front: &Front) -> String {
+    let listener = front.listener.try_clone();
+    let listener = match listener.and_then(tokio::net::TcpListener::from_std) {
+        Ok(listener) => listener,
+        Err(error) => return format!("cannot accept clients: {error}"),
     };
     // The first mailbox is the main thread's, which gets no clients.
-    let workers: Vec<_> = mailboxes.values().skip(1).collect();
-    for worker in workers.iter().cycle() {
-        let (stream, peer) = loop {
+    let workers: Vec<_> = front.mailboxes.iter().skip(1).collect();
+    for (address, worker) in workers.iter().cycle() {
+        let (stream, peer, permit) = loop {
             match listener.accept().await {
-                Ok((stream, peer)) => match stream.into_std() {
-                    Ok(stream) => break (stream, peer),
-                    Err(_) => continue,
-                },
+                Ok((stream, peer)) => {
+                    let Ok(permit) = Arc::clone(&front.slots).try_acquire_owned() else {
+                        front.shared.metrics.count(CONNECTIONS_REFUSED, 1);
+                        continue;
+                    };
+                    if let Ok(stream) = stream.into_std() {
+                        break (stream, peer, permit);
+                    }
+                }
                 // Out of descriptors, most likely: others must end first.
-                Err(_) => tokio::time::sleep(std::time::Duration::from_millis(10)).await,
+                Err(_) => tokio::time::sleep(ACCEPT_AGAIN).await,
             }
         };
-        let _ = worker.send(Mail::Connection(stream, peer));
+        if worker.send(Mail::Connection(stream, peer, permit)).is_err() {
+            return format!("has lost worker {}", address.0);
+        }
     }
+    "has no workers".to_owned()
 }

@@ -15,7 +15,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use host::serve::{Options, Running, ServeError};
+use host::serve::{Limits, Options, Running, ServeError};
 use host::{Plugin, Program};
 
 /// Nothing in these tests takes longer on a working machine.
@@ -79,6 +79,7 @@ pub fn options(clusters: BTreeMap<String, String>) -> Options {
         clusters,
         workers: 1,
         reload_backoff_ms: 0,
+        limits: Limits::default(),
     }
 }
 
