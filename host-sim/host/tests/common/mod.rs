@@ -136,7 +136,10 @@ pub fn gateways(clusters: &BTreeMap<String, String>) -> Vec<Gateway> {
     let binary = std::env::var_os("ENVOY")
         .filter(|binary| !binary.is_empty())
         .expect("set ENVOY to the Envoy program to compare with (`cargo xtask test` does)");
-    let host = serve(options(clusters.clone())).expect("the probe is served");
+    let mut options = options(clusters.clone());
+    // As in the test's `envoy.yaml`; nothing that the probe waits for takes as long.
+    options.limits.stream_idle = Duration::from_secs(3);
+    let host = serve(options).expect("the probe is served");
     let envoy = envoy::Envoy::start(Path::new(&binary), clusters);
     vec![Gateway::Host(host), Gateway::Envoy(envoy)]
 }

@@ -1,0 +1,303 @@
+//! The stream's side: one case per path, tried when the headers come, or later where the case needs a body or an answer.
+
+use std::time::Duration;
+
+use proxy_wasm::hostcalls;
+use proxy_wasm::traits::{Context, HttpContext};
+use proxy_wasm::types::{Action, Bytes, MapType};
+
+use crate::{QUEUE, raw, reply, shown};
+
+pub struct Probe {
+    pub id: u32,
+    pub case: String,
+    pub lines: Vec<String>,
+}
+
+impl Context for Probe {
+    fn on_http_call_response(&mut self, _token: u32, headers: usize, body: usize, trailers: usize) {
+        let mut lines = vec![format!(
+            "call headers={} body={body} trailers={trailers}",
+            headers > 0
+        )];
+        for name in [":status", "x-from", "content-type"] {
+            let (status, value) = raw::map_value(6, name);
+            lines.push(format!("{name} {status} {}", shown(&value)));
+        }
+        let (status, _) = raw::map_value(6, "x-envoy-upstream-service-time");
+        lines.push(format!("upstream-service-time {status}"));
+        let (status, bytes) = raw::buffer(4, 0, 200);
+        lines.push(format!("body {status} {}", shown(&bytes)));
+        let (code, message) = raw::status();
+        if headers == 0 {
+            lines.push(format!("status {code} {message}"));
+        }
+        reply(&lines);
+    }
+
+    fn on_grpc_call_response(&mut self, _token: u32, status: u32, size: usize) {
+        let body = self
+            .get_grpc_call_response_body(0, size)
+            .unwrap_or_default();
+        let (code, message) = raw::status();
+        reply(&[format!(
+            "grpc {status} {} status={code} message={message}",
+            shown(&body)
+        )]);
+    }
+
+    fn on_grpc_stream_initial_metadata(&mut self, _token: u32, _count: u32) {
+        let from = self
+            .get_grpc_stream_initial_metadata_value("x-from")
+            .unwrap_or_default();
+        self.lines.push(format!("initial {}", shown(&from)));
+    }
+
+    fn on_grpc_stream_message(&mut self, token: u32, size: usize) {
+        let message = self.get_grpc_stream_message(0, size).unwrap_or_default();
+        self.lines.push(format!("message {}", shown(&message)));
+        if message == b"echo 2" {
+            self.send_grpc_stream_message(token, Some(b"3"), true);
+        }
+    }
+
+    fn on_grpc_stream_trailing_metadata(&mut self, _token: u32, _count: u32) {
+        self.lines.push("trailing".to_owned());
+    }
+
+    fn on_grpc_stream_close(&mut self, token: u32, status: u32) {
+        self.lines.push(format!("closed {status}"));
+        self.lines.push(format!(
+            "send after close {}",
+            raw::grpc_send(token, b"x", false)
+        ));
+        reply(&self.lines);
+    }
+
+    fn on_done(&mut self) -> bool {
+        self.note("done");
+        true
+    }
+}
+
+impl Probe {
+    fn note(&self, what: &str) {
+        if ["life", "silent"].contains(&self.case.as_str()) {
+            let (had, _) = self.get_shared_data(&self.case);
+            let text = format!(
+                "{} {what}",
+                String::from_utf8(had.unwrap_or_default()).unwrap_or_default()
+            );
+            let _ = self.set_shared_data(&self.case, Some(text.as_bytes()), None);
+        }
+    }
+
+    fn wake_root(&self, item: &str) {
+        // The last registrant of a name is woken: this VM's root, as of now.
+        let queue = self.register_shared_queue(QUEUE);
+        let _ = self.enqueue_shared_queue(queue, Some(item.as_bytes()));
+    }
+
+    fn headers_case(&mut self, end_of_stream: bool) -> Action {
+        match self.case.as_str() {
+            "headers" => {
+                let lines: Vec<String> = self
+                    .get_http_request_headers_bytes()
+                    .iter()
+                    .map(|(name, value): &(String, Bytes)| format!("{name}={}", shown(value)))
+                    .collect();
+                reply(&lines);
+            }
+            "status" => reply(&raw::statuses(self.id)),
+            "shared" => reply(&raw::shared_data()),
+            "metrics" => reply(&raw::metrics()),
+            "property" => reply(&raw::properties()),
+            "callouts" => reply(&raw::callout_statuses()),
+            "time" => reply(&raw::time_and_chance()),
+            "queue" => self.wake_root(&format!("{} x y", self.id)),
+            "root-grpc" => self.wake_root(&format!("{} grpc Echo", self.id)),
+            "root-grpc-slow" => self.wake_root(&format!("{} grpc Slow", self.id)),
+            "shared-value" => {
+                let key = self.get_http_request_header("x-key").unwrap_or_default();
+                let (value, _) = self.get_shared_data(&key);
+                reply(&[shown(&value.unwrap_or_default())]);
+            }
+            "http-call" => {
+                let path = self.get_http_request_header("x-path").unwrap_or_default();
+                let cluster = self
+                    .get_http_request_header("x-cluster")
+                    .unwrap_or_else(|| "up".to_owned());
+                let sent = self.dispatch_http_call(
+                    &cluster,
+                    vec![
+                        (":method", "POST"),
+                        (":path", &path),
+                        (":authority", "up.test"),
+                        ("x-a", "1"),
+                    ],
+                    Some(b"ping"),
+                    vec![],
+                    Duration::from_millis(300),
+                );
+                if let Err(status) = sent {
+                    reply(&[format!("not sent {}", status as u32)]);
+                }
+            }
+            "grpc-call" => {
+                let method = self.get_http_request_header("x-path").unwrap_or_default();
+                let cluster = self
+                    .get_http_request_header("x-cluster")
+                    .unwrap_or_else(|| "up2".to_owned());
+                let sent = self.dispatch_grpc_call(
+                    &cluster,
+                    "test.Service",
+                    &method,
+                    vec![("x-meta", b"1")],
+                    Some(b"hello"),
+                    Duration::from_millis(300),
+                );
+                if let Err(status) = sent {
+                    reply(&[format!("not sent {}", status as u32)]);
+                }
+            }
+            "grpc-stream" => {
+                let cluster = self
+                    .get_http_request_header("x-cluster")
+                    .unwrap_or_else(|| "up2".to_owned());
+                match self.open_grpc_stream(&cluster, "test.Service", "Chat", vec![]) {
+                    Ok(token) => {
+                        self.send_grpc_stream_message(token, Some(b"1"), false);
+                        self.send_grpc_stream_message(token, Some(b"2"), false);
+                    }
+                    Err(status) => reply(&[format!("not opened {}", status as u32)]),
+                }
+            }
+            // Nobody ever answers.
+            "silent" => {}
+            "twice" => {
+                reply(&["first".to_owned()]);
+                reply(&["second".to_owned()]);
+            }
+            "empty" => {
+                let _ = hostcalls::send_http_response(
+                    201,
+                    vec![
+                        ("content-type", "application/json"),
+                        ("x-one", "1"),
+                        ("x-one", "2"),
+                    ],
+                    None,
+                );
+            }
+            "untyped" => {
+                let _ = hostcalls::send_http_response(400, vec![], Some(b"text"));
+            }
+            "trap" => panic!("asked to trap"),
+            "reset" => {
+                let _ = hostcalls::reset_http_request();
+            }
+            "hold" => {
+                let _ = self.set_shared_data("hold", Some(self.id.to_string().as_bytes()), None);
+            }
+            "life" => reply(&["alive".to_owned()]),
+            "pass" | "pass-mutated" => {
+                self.add_http_request_header("x-added", "1");
+                return Action::Continue;
+            }
+            "body" => {
+                self.lines.push(format!("headers end={end_of_stream}"));
+                if end_of_stream {
+                    reply(&self.lines);
+                }
+            }
+            _ => reply(&["unknown case".to_owned()]),
+        }
+        Action::Pause
+    }
+}
+
+impl HttpContext for Probe {
+    fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
+        let path = hostcalls::get_map_value_bytes(MapType::HttpRequestHeaders, ":path")
+            .ok()
+            .flatten()
+            .unwrap_or_default();
+        self.case = String::from_utf8_lossy(&path)
+            .trim_start_matches("/probe/")
+            .to_owned();
+        self.headers_case(end_of_stream)
+    }
+
+    fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        if self.case == "hold" {
+            return Action::Continue;
+        }
+        if self.case != "body" {
+            return Action::Pause;
+        }
+        let body = self.get_http_request_body(0, size).unwrap_or_default();
+        self.lines.push(format!(
+            "body size={size} read={} end={end_of_stream}",
+            body.len()
+        ));
+        if end_of_stream {
+            // How the bytes were cut is the network's affair; that the last call sees all of them is the host's.
+            let (status, _) = raw::map_value(0, ":method");
+            reply(&[
+                self.lines[0].clone(),
+                self.lines[self.lines.len() - 1].clone(),
+                format!("headers still {status}"),
+            ]);
+        }
+        Action::Pause
+    }
+
+    fn on_http_request_trailers(&mut self, count: usize) -> Action {
+        let trailer = self
+            .get_http_request_trailer_bytes("x-t")
+            .unwrap_or_default();
+        let body = self
+            .get_http_request_body(0, usize::MAX)
+            .unwrap_or_default();
+        reply(&[format!(
+            "trailers {count} {} body={}",
+            shown(&trailer),
+            body.len()
+        )]);
+        Action::Pause
+    }
+
+    fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
+        self.add_http_response_header(
+            "x-probe",
+            if end_of_stream {
+                "headers-end"
+            } else {
+                "headers"
+            },
+        );
+        if self.case.starts_with("pass") {
+            let (pairs, _) = raw::map_pairs(0);
+            let (value, _) = raw::map_value(0, ":method");
+            let text = format!("pairs={pairs} value={value} add={}", raw::add(0, "x", "y"));
+            self.add_http_response_header("x-after-continue", &text);
+        }
+        Action::Continue
+    }
+
+    fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        self.note(&format!("response-body {size} {end_of_stream}"));
+        Action::Continue
+    }
+
+    fn on_log(&mut self) {
+        let (status, path) = raw::map_value(0, ":path");
+        self.note(&format!("log({status} {})", shown(&path)));
+    }
+}
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        self.note("deleted");
+    }
+}
