@@ -246,3 +246,34 @@ async fn accept(front: &Front) -> String {
     }
     "has no workers".to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::sync::mpsc::unbounded_channel;
+
+    #[test]
+    fn a_worker_that_takes_no_clients_any_more_is_noticed() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        listener.set_nonblocking(true).expect("settable");
+        let address = listener.local_addr().expect("bound");
+        let (main, _main_mail) = unbounded_channel();
+        let (worker, worker_mail) = unbounded_channel();
+        drop(worker_mail);
+        let (alarm, mut failures) = Alarm::new();
+        let front = Front {
+            listener,
+            admin: None,
+            mailboxes: Arc::new([(Address(0), main), (Address(1), worker)].into()),
+            shared: Arc::default(),
+            slots: Arc::new(Semaphore::new(9)),
+            alarm: alarm.named("the front".to_owned()),
+        };
+        let (_stop, stopped) = oneshot::channel();
+        let thread = spawn_front(front, stopped).expect("starts");
+        let _client = std::net::TcpStream::connect(address).expect("connects");
+        let told = failures.blocking_recv();
+        assert_eq!(told.as_deref(), Some("the front has lost worker 1"));
+        thread.join().expect("ends");
+    }
+}

@@ -253,7 +253,7 @@ fn a_stream_that_nobody_moves_is_ended() {
         // The request's end is told to its context.
         until("the contexts are deleted", || {
             let life = said(gateway, "/probe/shared-value", &[("x-key", b"silent")]);
-            life == " response-body 14 true log(0 /probe/silent) done deleted"
+            life == " begun response-body 14 true log(0 /probe/silent) done deleted"
         });
     });
 }

@@ -94,6 +94,9 @@ impl RootContext for Root {
         if self.draining {
             self.draining = false;
             let _ = hostcalls::set_shared_data("drained", Some(b"yes"), None);
+            if let Ok(id) = hostcalls::define_metric(MetricType::Counter, "probe_drained") {
+                let _ = hostcalls::increment_metric(id, 1);
+            }
             self.done();
         }
         let _ = hostcalls::set_shared_data("ticks", Some(self.ticks.to_string().as_bytes()), None);

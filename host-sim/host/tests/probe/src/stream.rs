@@ -173,7 +173,7 @@ impl Probe {
                 }
             }
             // Nobody ever answers.
-            "silent" => {}
+            "silent" => self.note("begun"),
             "twice" => {
                 reply(&["first".to_owned()]);
                 reply(&["second".to_owned()]);
