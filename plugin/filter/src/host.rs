@@ -5,7 +5,7 @@ use ledger::Timestamp;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{LogLevel, MetricType};
 
-/// A version that no entry ever has: versions count up from 1, one by one.
+/// A version that no entry has in the life of a process: versions count up from 1, one by one.
 const NO_VERSION: u32 = u32::MAX;
 
 /// What Envoy, or a host like it, offers to one VM.

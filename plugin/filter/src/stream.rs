@@ -40,9 +40,18 @@ impl Stream {
         if !complete || !matches!(step, Step::AwaitBody) {
             return act(step);
         }
-        let body = hostcalls::get_buffer(BufferType::HttpRequestBody, 0, self.body_bytes);
-        let body = body.ok().flatten().unwrap_or_default();
-        act(self.advance(Input::Body(&body)))
+        let body = match self.body_bytes {
+            0 => Some(Vec::new()),
+            bytes => hostcalls::get_buffer(BufferType::HttpRequestBody, 0, bytes)
+                .ok()
+                .flatten()
+                // Less than was announced would be another request.
+                .filter(|body| body.len() == bytes),
+        };
+        act(match body {
+            Some(body) => self.advance(Input::Body(&body)),
+            None => self.advance(Input::BodyLost),
+        })
     }
 }
 

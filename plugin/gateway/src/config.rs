@@ -24,6 +24,9 @@ pub const MAX_VALIDITY_MONTHS: u32 = 1200;
 /// Sites that may be configured.
 pub const MAX_SITES: usize = 1000;
 
+/// The longest answer of summaryBatch that may be configured, in bytes: several are made at a time in a VM of 1 GiB.
+pub const MAX_BATCH_BYTES: usize = 64 * 1024 * 1024;
+
 /// The longest name of a site or realm, in bytes.
 const MAX_NAME_BYTES: usize = 128;
 
@@ -172,7 +175,7 @@ impl Config {
         check_range(
             "summary_batch.max_bytes",
             batch.max_bytes,
-            1024..=256 * 1024 * 1024,
+            1024..=MAX_BATCH_BYTES,
         )
     }
 }
@@ -186,6 +189,13 @@ impl EngineConfig {
             ));
         }
         check_name("clusters[0]", self.cluster())?;
+        if <() as prost::Message>::decode(self.cluster().as_bytes()).is_ok() {
+            // Envoy first tries a name as an encoded gRPC service, and ends itself when one decodes but names no target.
+            return Err(ConfigError::new(
+                "clusters[0]",
+                "cannot be told from an encoded message, choose another name",
+            ));
+        }
         check_range("call_timeout_ms", self.call_timeout_ms, BUDGET_MS)?;
         check_range("write_budget_ms", self.write_budget_ms, BUDGET_MS)?;
         check_range("read_budget_ms", self.read_budget_ms, BUDGET_MS)

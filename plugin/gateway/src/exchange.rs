@@ -45,6 +45,8 @@ pub enum Input<'a> {
     },
     /// The body is complete.
     Body(&'a [u8]),
+    /// The body is complete, but the host does not hand it over.
+    BodyLost,
     /// The job is over that the exchange waited for.
     Outcome(Outcome),
 }
@@ -122,7 +124,9 @@ impl Exchange {
             (State::New, Input::Head { headers, end }) => self.head(headers, end, worker, host),
             (State::AwaitsBody(accepted), Input::BodyGrown { total_bytes }) => {
                 let max_bytes = worker.config().max_body_bytes;
-                if total_bytes > max_bytes {
+                if total_bytes > 0 && accepted.takes_no_body() {
+                    Err(Failure::UnsupportedMediaType)
+                } else if total_bytes > max_bytes {
                     Err(Failure::BodyTooLarge { max_bytes })
                 } else {
                     Ok(Reached::Body(accepted))
@@ -131,6 +135,7 @@ impl Exchange {
             (State::AwaitsBody(accepted), Input::Body(bytes)) => {
                 (*accepted).ask(bytes, worker.config(), host).map(into_job)
             }
+            (State::AwaitsBody(_), Input::BodyLost) => Err(Failure::Unavailable),
             (State::AwaitsOutcome(asked), Input::Outcome(outcome)) => asked
                 .reply(outcome, worker.config(), host.now())
                 .map(Reached::Reply),
@@ -236,15 +241,18 @@ impl Exchange {
     /// Failures that are the gateway's or the engine's own are an operator's business; a client's are only counted.
     fn report(&self, failure: &Failure, host: &impl Host) {
         let severity = match failure {
-            Failure::Internal => Severity::Error,
-            Failure::Unavailable | Failure::Overloaded => Severity::Warning,
+            Failure::Corrupt(_) | Failure::Unexpected => Severity::Error,
+            Failure::Unavailable | Failure::Overloaded | Failure::NoRandomness => Severity::Warning,
             _ => return,
         };
-        let line = format!(
+        let mut line = format!(
             "{}: request answered {}",
             failure.reason(),
             failure.status()
         );
+        if let Failure::Corrupt(corrupt) = failure {
+            line.push_str(&format!(": {}: {}", corrupt.key, corrupt.error));
+        }
         host.log(severity, &line);
     }
 }
@@ -284,7 +292,8 @@ fn refuse_repeated(header: &Once, name: &'static str) -> Result<(), Failure> {
 fn check_body_headers(head: &Head, end: bool, max_bytes: usize) -> Result<(), Failure> {
     let readable = match &head.content_type {
         Once::Sent(value) => media_type::is_json(value),
-        Once::Absent => end || head.content_length.value() == Some(b"0"),
+        // Without a type there must be no body; of one without a length that shows when its first byte comes.
+        Once::Absent => end || matches!(head.content_length.value(), None | Some(b"0")),
         Once::Repeated => false,
     };
     if !readable {

@@ -20,14 +20,22 @@ use crate::accounts::job::{Job, Outcome, Progress};
 use crate::accounts::keys::AccountKey;
 use crate::config::Config;
 use crate::config_error::ConfigError;
-use crate::engine::{Answer, Call, CallId};
+use crate::engine::{Answer, Call, CallId, StoreId};
 use crate::host::{Counter, Host};
 
 /// How often a shell calls [`Worker::tick`], in milliseconds: the resolution of pauses and deadlines.
 pub const TICK_MS: u32 = 50;
 
-/// Jobs that one worker carries at a time; one more is refused at once. About 2 KiB each.
+/// Jobs that one worker carries at a time; one more is refused at once. About 2 KiB each, besides [`MAX_HELD_BYTES`].
 pub const MAX_JOBS: usize = 8192;
+
+/// Lists that one worker makes at a time; one more is refused at once. Each may hold as much as the configuration allows
+/// an answer to have, and as much again while it is written out; a VM has 1 GiB in all.
+pub const MAX_LISTS: usize = 4;
+
+/// Bytes of documents that the jobs of one worker hold before it refuses more. Documents may be large, so their number
+/// alone bounds nothing.
+pub const MAX_HELD_BYTES: usize = 256 * 1024 * 1024;
 
 /// The pause before a call of unknown outcome is repeated, in milliseconds; it doubles from try to try.
 const FIRST_PAUSE_MS: i64 = 25;
@@ -61,7 +69,13 @@ pub struct Worker {
     /// Which job waits for a call.
     calls_in_flight: BTreeMap<CallId, u64>,
     /// Writes of the same account, one running, the others waiting in the order of their arrival.
-    writes: BTreeMap<AccountKey, VecDeque<u64>>,
+    writes: BTreeMap<AccountKey, Turns>,
+    /// The job of each exchange that waits.
+    tickets: BTreeMap<ExchangeId, u64>,
+    lists: usize,
+    held_bytes: usize,
+    /// The store that last answered.
+    store: Option<StoreId>,
     last_number: u64,
     clock: SteadyClock,
     calls: Vec<Call>,
@@ -75,6 +89,16 @@ struct Running {
     deadline: i64,
     pause_ms: i64,
     wait: Wait,
+    /// This job's part of the worker's `held_bytes`.
+    held_bytes: usize,
+}
+
+/// The writes of one account.
+#[derive(Default)]
+struct Turns {
+    running: Option<u64>,
+    /// In the order of arrival. One that has run out of time stays until its turn and is skipped then.
+    waiting: VecDeque<u64>,
 }
 
 /// What wakes a job.
@@ -101,6 +125,10 @@ impl Worker {
             jobs: BTreeMap::new(),
             calls_in_flight: BTreeMap::new(),
             writes: BTreeMap::new(),
+            tickets: BTreeMap::new(),
+            lists: 0,
+            held_bytes: 0,
+            store: None,
             last_number: 0,
             clock: SteadyClock::default(),
             calls: Vec::new(),
@@ -147,23 +175,31 @@ impl Worker {
     /// Begins a job for an exchange, which is woken when it is over.
     ///
     /// # Errors
-    /// [`Overloaded`] when [`MAX_JOBS`] are running; nothing was begun.
+    /// [`Overloaded`] when [`MAX_JOBS`], [`MAX_LISTS`] or [`MAX_HELD_BYTES`] is reached; nothing was begun.
     pub fn submit(
         &mut self,
         exchange: ExchangeId,
         job: Job,
         host: &impl Host,
     ) -> Result<(), Overloaded> {
-        if self.jobs.len() >= MAX_JOBS {
+        let is_list = matches!(job, Job::List(_));
+        if self.jobs.len() >= MAX_JOBS
+            || self.held_bytes >= MAX_HELD_BYTES
+            || (is_list && self.lists >= MAX_LISTS)
+        {
             return Err(Overloaded);
         }
         let ticket = self.number();
-        let mut runs_now = true;
-        if let Job::Write(write) = &job {
-            let queue = self.writes.entry(write.key().clone()).or_default();
-            queue.push_back(ticket);
-            runs_now = queue.len() == 1;
-        }
+        let runs_now = match &job {
+            Job::Write(write) => self
+                .writes
+                .entry(write.key().clone())
+                .or_default()
+                .arrive(ticket),
+            Job::Read(_) | Job::List(_) => true,
+        };
+        self.lists = self.lists.saturating_add(usize::from(is_list));
+        self.tickets.insert(exchange, ticket);
         let deadline = self.clock.now_ms(host).saturating_add(self.budget_ms(&job));
         self.jobs.insert(
             ticket,
@@ -173,6 +209,7 @@ impl Worker {
                 deadline,
                 pause_ms: FIRST_PAUSE_MS,
                 wait: Wait::Turn,
+                held_bytes: 0,
             },
         );
         if runs_now {
@@ -192,18 +229,26 @@ impl Worker {
             return;
         };
         let (progress, grpc_status) = match answer {
-            Answer::Message(message) => (running.job.answered(message, host), 0),
+            Answer::Message(message) => {
+                let progress = running.job.answered(message, &mut self.store, host);
+                (progress, 0)
+            }
             Answer::Unknown { grpc_status } => (Progress::Senseless, grpc_status),
         };
         match progress {
             Progress::Call => {
                 running.pause_ms = FIRST_PAUSE_MS;
+                let now = self.clock.now_ms(host);
                 if let Job::List(_) = running.job {
                     // A long list may take many calls; its time is counted from one answer to the next.
                     let budget_ms = i64::from(self.config.engine.read_budget_ms);
-                    running.deadline = self.clock.now_ms(host).saturating_add(budget_ms);
+                    running.deadline = now.saturating_add(budget_ms);
                 }
-                self.call(ticket, host);
+                if now < running.deadline {
+                    self.call(ticket, host);
+                } else {
+                    self.finish(ticket, Outcome::Unavailable, host);
+                }
             }
             Progress::Senseless => {
                 running.job.failed(grpc_status);
@@ -235,7 +280,7 @@ impl Worker {
             if let Some(running) = self.jobs.get(&ticket)
                 && matches!(running.wait, Wait::Pause(_))
             {
-                if matches!(running.job, Job::Write(_)) {
+                if running.job.is_committing() {
                     host.count(Counter::CommitResends);
                 }
                 self.call(ticket, host);
@@ -245,19 +290,14 @@ impl Worker {
 
     /// Takes note that an exchange's client has left. Reads end; a write goes on, it may have been applied already.
     pub fn gone(&mut self, exchange: ExchangeId) {
-        let abandoned: Vec<u64> = self
-            .jobs
-            .iter()
-            .filter(|(_, running)| {
-                running.exchange == exchange && !matches!(running.job, Job::Write(_))
-            })
-            .map(|(&ticket, _)| ticket)
-            .collect();
-        for ticket in abandoned {
-            if let Some(running) = self.jobs.remove(&ticket) {
-                self.forget_call(running.wait);
-            }
+        let Some(&ticket) = self.tickets.get(&exchange) else {
+            return;
+        };
+        let is_write = |running: &Running| matches!(running.job, Job::Write(_));
+        if self.jobs.get(&ticket).is_some_and(is_write) {
+            return;
         }
+        self.remove(ticket);
     }
 
     /// Makes the job's next call.
@@ -270,6 +310,12 @@ impl Worker {
         let left_ms = running.deadline.saturating_sub(self.clock.now_ms(host));
         let most_ms = i64::from(self.config.engine.call_timeout_ms);
         running.wait = Wait::Answer(id);
+        let held_bytes = running.job.held_bytes();
+        self.held_bytes = self
+            .held_bytes
+            .saturating_sub(running.held_bytes)
+            .saturating_add(held_bytes);
+        running.held_bytes = held_bytes;
         self.calls_in_flight.insert(id, ticket);
         host.count(Counter::EngineCalls);
         self.calls.push(Call {
@@ -282,10 +328,9 @@ impl Worker {
     }
 
     fn finish(&mut self, ticket: u64, outcome: Outcome, host: &impl Host) {
-        let Some(running) = self.jobs.remove(&ticket) else {
+        let Some(running) = self.remove(ticket) else {
             return;
         };
-        self.forget_call(running.wait);
         self.woken.push(Woken {
             exchange: running.exchange,
             outcome,
@@ -295,47 +340,43 @@ impl Worker {
         }
     }
 
-    /// Takes a finished write out of its account's queue and begins the one that is first then.
-    fn next_turn(&mut self, key: &AccountKey, finished: u64, host: &impl Host) {
-        let Some(queue) = self.writes.get_mut(key) else {
+    fn remove(&mut self, ticket: u64) -> Option<Running> {
+        let running = self.jobs.remove(&ticket)?;
+        if let Wait::Answer(call) = running.wait {
+            self.calls_in_flight.remove(&call);
+        }
+        self.tickets.remove(&running.exchange);
+        self.held_bytes = self.held_bytes.saturating_sub(running.held_bytes);
+        if matches!(running.job, Job::List(_)) {
+            self.lists = self.lists.saturating_sub(1);
+        }
+        Some(running)
+    }
+
+    /// Begins the account's next write, if the one that ended was the running one.
+    fn next_turn(&mut self, key: &AccountKey, ended: u64, host: &impl Host) {
+        let now = self.clock.now_ms(host);
+        let Some(turns) = self.writes.get_mut(key) else {
             return;
         };
-        queue.retain(|&ticket| ticket != finished);
-        if queue.is_empty() {
-            self.writes.remove(key);
+        if turns.running != Some(ended) {
             return;
         }
         let jobs = &self.jobs;
-        // When one that only waited for its turn is given up, the first goes on.
-        let one_runs = queue.iter().any(|ticket| {
-            jobs.get(ticket)
-                .is_some_and(|running| running.wait != Wait::Turn)
-        });
-        if one_runs {
-            return;
-        }
-        let now = self.clock.now_ms(host);
         // One that is out of time is not begun: it would be answered 503 and change the account all the same.
-        let next = queue.iter().copied().find(|ticket| {
-            jobs.get(ticket)
-                .is_some_and(|running| running.wait == Wait::Turn && now < running.deadline)
-        });
-        if let Some(ticket) = next {
-            self.begin(ticket, host);
+        let in_time = |ticket: &u64| jobs.get(ticket).is_some_and(|it| now < it.deadline);
+        turns.running = std::iter::from_fn(|| turns.waiting.pop_front()).find(in_time);
+        match turns.running {
+            Some(ticket) => self.begin(ticket, host),
+            None => drop(self.writes.remove(key)),
         }
     }
 
     /// Makes a job's first call.
     fn begin(&mut self, ticket: u64, host: &impl Host) {
         if let Some(running) = self.jobs.get_mut(&ticket) {
-            running.job.begin(host);
+            running.job.begin(self.store, host);
             self.call(ticket, host);
-        }
-    }
-
-    fn forget_call(&mut self, wait: Wait) {
-        if let Wait::Answer(call) = wait {
-            self.calls_in_flight.remove(&call);
         }
     }
 
@@ -349,5 +390,17 @@ impl Worker {
     fn number(&mut self) -> u64 {
         self.last_number = self.last_number.wrapping_add(1);
         self.last_number
+    }
+}
+
+impl Turns {
+    /// Takes note of a write; whether it runs at once.
+    fn arrive(&mut self, ticket: u64) -> bool {
+        if self.running.is_none() {
+            self.running = Some(ticket);
+            return true;
+        }
+        self.waiting.push_back(ticket);
+        false
     }
 }

@@ -18,9 +18,20 @@ pub enum Applied {
     /// The operation changes the account: this is its next state.
     Changed(Record),
     /// The operation was done before; it has no effect now.
-    Replayed,
+    Replayed(Replay),
     /// There was nothing to do: a deletion found no account.
     Unchanged,
+}
+
+/// By what an operation was recognised as done before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replay {
+    /// By its generated id, which no other operation has: this very write was made already, by an earlier try.
+    Own,
+    /// By its idempotency key.
+    Key,
+    /// By the id that the client chose.
+    Id,
 }
 
 /// Why an operation is refused, in order of precedence: of several reasons the first is given.
@@ -54,8 +65,12 @@ pub enum Refusal {
 /// The first refusal, in order of precedence, that the operation meets; the state is then as if nothing had been asked.
 pub fn apply(state: &State, operation: &Operation, clock: Timestamp) -> Result<Applied, Refusal> {
     let now = state.now(clock);
-    if recognise(state, operation.mark(), now)? {
-        return Ok(Applied::Replayed);
+    let mark = operation.mark();
+    if let Some(replay) = recognise(state, mark, now)? {
+        return Ok(match remember_key(state, mark, replay, now) {
+            Some(record) => Applied::Changed(record),
+            None => Applied::Replayed(replay),
+        });
     }
     match operation {
         Operation::Create { mark, start } => create(state, mark, start.as_ref(), now),
@@ -65,29 +80,57 @@ pub fn apply(state: &State, operation: &Operation, clock: Timestamp) -> Result<A
     }
 }
 
-/// Whether the operation was done before, in this life of the account or in an earlier one. A key or an id that belongs
-/// to something else is refused; an id of an earlier life with another request is free again.
-fn recognise(state: &State, mark: &OperationMark, now: Timestamp) -> Result<bool, Refusal> {
+/// By what the operation is known as done before, in this life of the account or in an earlier one. A key or an id that
+/// belongs to something else is refused; an id of an earlier life with another request is free again.
+fn recognise(
+    state: &State,
+    mark: &OperationMark,
+    now: Timestamp,
+) -> Result<Option<Replay>, Refusal> {
     let (account, memory) = match state {
-        State::Absent => return Ok(false),
+        State::Absent => return Ok(None),
         State::Live(account) => (Some(account), &account.memory),
         State::Erased(tombstone) => (None, &tombstone.memory),
     };
+    let holder = account.and_then(|account| account.holder_of(&mark.identity));
+    let same = holder == Some(&mark.identity) || memory.has_retired(&mark.identity, now);
+    if same && mark.identity.fingerprint.is_none() {
+        return Ok(Some(Replay::Own));
+    }
     if let Some(key) = &mark.key
         && let Some(known) = memory.request_of(key, now)
     {
         return match known == key {
-            true => Ok(true),
+            true => Ok(Some(Replay::Key)),
             false => Err(Refusal::KeyReused),
         };
     }
-    let holder = account.and_then(|account| account.holder_of(&mark.identity));
-    if holder == Some(&mark.identity) || memory.has_retired(&mark.identity, now) {
-        return Ok(true);
-    }
     match holder {
+        _ if same => Ok(Some(Replay::Id)),
         Some(_) => Err(Refusal::IdReused),
-        None => Ok(false),
+        None => Ok(None),
+    }
+}
+
+/// What has to be kept when an operation that was recognised by its id came with a key of its own: from now on that key
+/// stands for this request and for no other. Nothing else changes.
+fn remember_key(
+    state: &State,
+    mark: &OperationMark,
+    replay: Replay,
+    now: Timestamp,
+) -> Option<Record> {
+    if replay != Replay::Id || mark.key.is_none() {
+        return None;
+    }
+    match state {
+        State::Absent => None,
+        State::Live(account) => Some(Record::Live(account.at_write(mark, now))),
+        State::Erased(tombstone) => Some(Record::Erased(Tombstone {
+            generation: tombstone.generation,
+            updated_at: now,
+            memory: tombstone.memory.after_write(mark, now),
+        })),
     }
 }
 
@@ -144,12 +187,12 @@ fn delete(state: &State, mark: &OperationMark, now: Timestamp) -> Applied {
     };
     let mut memory = account.memory.after_write(mark, now);
     if let Some(identity) = &account.opened_by {
-        memory.retire(identity, account.created_at, now);
+        memory.retire(identity, now);
     }
     for entry in &account.entries {
-        memory.retire(&entry.identity, entry.recorded_at, now);
+        memory.retire(&entry.identity, now);
     }
-    memory.retire(&mark.identity, now, now);
+    memory.retire(&mark.identity, now);
     Applied::Changed(Record::Erased(Tombstone {
         generation: account.generation,
         updated_at: now,

@@ -36,7 +36,7 @@ mod time;
 
 pub use account::{Account, MAX_ENTRIES, Record, State, Tombstone};
 pub use amount::{Balance, Points};
-pub use apply::{Applied, Refusal, apply};
+pub use apply::{Applied, Refusal, Replay, apply};
 pub use entry::{Entry, EntryKind, OpenLot, Take};
 pub use memory::{Memory, REMEMBERED_MS, RetiredOperation, UsedKey};
 pub use operation::{

@@ -5,7 +5,7 @@
 
 use crate::{Identity, KeyUse, OperationMark, Timestamp};
 
-/// How long a used key and an operation of an earlier life are remembered: 24 hours, in milliseconds.
+/// How long a used key is remembered after its use, and an operation after the end of its life: 24 hours, in milliseconds.
 pub const REMEMBERED_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// An idempotency key that was used.
@@ -22,7 +22,7 @@ pub struct UsedKey {
 pub struct RetiredOperation {
     /// The operation.
     pub identity: Identity,
-    /// The now of the write.
+    /// The end of that life.
     pub at: Timestamp,
 }
 
@@ -63,12 +63,11 @@ impl Memory {
         memory
     }
 
-    /// Adds an operation of the life that ends; forgotten at once when it is too old.
-    pub(crate) fn retire(&mut self, identity: &Identity, at: Timestamp, now: Timestamp) {
-        if is_remembered(at, now) {
-            let identity = identity.clone();
-            self.retired.push(RetiredOperation { identity, at });
-        }
+    /// Adds an operation of the life that ends at `now`. All of them, however old: a retry that comes late finds no
+    /// account to tell it from a new operation.
+    pub(crate) fn retire(&mut self, identity: &Identity, now: Timestamp) {
+        let identity = identity.clone();
+        self.retired.push(RetiredOperation { identity, at: now });
     }
 }
 

@@ -198,3 +198,45 @@ fn a_slow_clock_does_not_go_back_behind_the_deletion() {
     );
     assert_eq!(story.account().created_at(), t(NOON + HOUR));
 }
+
+#[test]
+fn an_old_operation_is_known_for_24_hours_after_the_deletion_however_old_it_was() {
+    let deleted = NOON + 1000 * HOUR;
+    let mut story = Story::of([add(given("a", 1), lot(5))]);
+    assert_eq!(
+        story.run(&delete(generated("d")), deleted),
+        Ok(Outcome::Changed)
+    );
+    let retry = add(given("a", 1), lot(5));
+    for clock in [deleted, deleted + 24 * HOUR] {
+        assert_eq!(story.run(&retry, clock), Ok(Outcome::Replayed), "{clock}");
+    }
+    assert_eq!(
+        story.run(&retry, deleted + 24 * HOUR + 1),
+        Ok(Outcome::Changed)
+    );
+}
+
+#[test]
+fn a_key_that_came_with_a_known_id_stands_for_that_request_from_then_on() {
+    for end in [None, Some(delete(generated("d")))] {
+        let mut story = Story::of([add(keyed(given("a", 1), 1, 1), lot(5))]);
+        if let Some(delete) = end {
+            assert_eq!(story.run(&delete, NOON + 1), Ok(Outcome::Changed));
+        }
+        let balance_before = story
+            .state
+            .live()
+            .map(|account| account.balance(t(NOON + 1)));
+        let again = add(keyed(given("a", 1), 2, 1), lot(5));
+        assert_eq!(story.run(&again, NOON + 1), Ok(Outcome::Changed));
+        let balance = story
+            .state
+            .live()
+            .map(|account| account.balance(t(NOON + 1)));
+        assert_eq!(balance, balance_before, "no points were added");
+        assert_eq!(story.run(&again, NOON + 2), Ok(Outcome::Replayed));
+        let other = add(keyed(given("b", 2), 2, 2), lot(5));
+        assert_eq!(story.run(&other, NOON + 2), Err(Refusal::KeyReused));
+    }
+}

@@ -16,10 +16,10 @@ pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
 /// Longest decoded token header, in bytes.
 pub const MAX_HEADER_BYTES: usize = 2 * 1024;
 
-/// The scheme with the space that ends it; there may be more spaces.
 /// Deepest nesting of arrays and objects in a token's header or claims.
 pub(super) const MAX_NESTING: usize = 16;
 
+/// The scheme with the space that ends it; there may be more spaces.
 const SCHEME: &[u8] = b"bearer ";
 
 /// A bearer token as it was sent: not verified, of bounded size, visible ASCII only.

@@ -38,6 +38,8 @@ const FORMAT_TAG: u8 = 0x08;
 /// Why a document cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DocumentError {
+    /// It stands under a key that is no account's.
+    ForeignKey,
     /// The document does not begin with a format version.
     NoFormat,
     /// The document is of another format, probably written by a newer gateway.
@@ -60,6 +62,7 @@ pub enum DocumentError {
 impl fmt::Display for DocumentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            DocumentError::ForeignKey => write!(f, "document under a key that is no account's"),
             DocumentError::NoFormat => write!(f, "account document without a format version"),
             DocumentError::UnknownFormat { found } => {
                 write!(f, "account document of unknown format {found}")
@@ -81,6 +84,20 @@ impl std::error::Error for DocumentError {}
 #[must_use]
 pub fn encode(record: &Record) -> Vec<u8> {
     write::document(record).encode_to_vec()
+}
+
+/// Whether a document is an account's, not a tombstone's. Looks no further: cheaper than [`decode`], for counting.
+///
+/// # Errors
+/// As for [`decode`], of what has to be looked at.
+pub fn is_live(bytes: &[u8]) -> Result<bool, DocumentError> {
+    check_format(bytes)?;
+    let message = proto::AccountDocument::decode(bytes).map_err(DocumentError::Malformed)?;
+    match message.state {
+        Some(proto::account_document::State::Live(_)) => Ok(true),
+        Some(proto::account_document::State::Erased(_)) => Ok(false),
+        None => Err(DocumentError::Missing("state")),
+    }
 }
 
 /// Reads a document.

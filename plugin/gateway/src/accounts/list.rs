@@ -1,19 +1,20 @@
 //! Listing a tenant's accounts by customer id.
 //!
 //! Keys are ordered by bucket first, so the first page by customer id needs a look at every key: a listing walks through
-//! the tenant's whole range at one pinned revision and keeps the smallest ids that it was asked for. Memory is bounded
-//! by [`Limits`], a call's answer by how many documents it asks for.
+//! the tenant's whole range at one pinned revision and keeps the smallest ids that it was asked for; the documents of a
+//! page that has others in front are fetched then. Memory is bounded by [`Limits`], a call's answer by how many documents
+//! it asks for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use ledger::{Account, State};
 
-use super::document;
-use super::job::{Outcome, Progress};
-use super::keys::{CustomerId, customer_of, prefix_end, tenant_prefix};
+use super::document::{self, DocumentError};
+use super::job::{Corrupt, Outcome, Progress};
+use super::keys::{AccountKey, CustomerId, customer_of, prefix_end, tenant_prefix};
 use crate::access::Tenant;
-use crate::engine::{Method, RangePage, read_page, read_range};
+use crate::engine::{Method, RangePage, read_documents, read_page, read_range, read_several};
 
 /// Documents asked for in a listing's first call, before their size is known: even if each is as large as a document
 /// may be, the answer fits Envoy's buffer for a call (32 MiB).
@@ -61,7 +62,7 @@ pub enum Part {
 pub struct Limits {
     /// Accounts of an unpaged list.
     pub max_accounts: usize,
-    /// Bytes of documents kept.
+    /// Bytes kept: documents, ids and their share of the map.
     pub max_bytes: usize,
 }
 
@@ -75,22 +76,50 @@ pub struct List {
     revision: i64,
     next_key: Vec<u8>,
     call_documents: usize,
-    kept: BTreeMap<CustomerId, Bytes>,
+    /// The smallest ids so far; with their documents, unless they are fetched at the end.
+    kept: BTreeMap<CustomerId, Option<Bytes>>,
     kept_bytes: usize,
     live_accounts: u64,
     scanned_accounts: u64,
     restarts: u32,
+    /// Once all keys were seen: what is wanted of them, part of it still to be fetched.
+    page: Option<Page>,
+}
+
+/// The accounts that are wanted, by customer id ascending.
+#[derive(Debug)]
+struct Page {
+    to_fetch: VecDeque<CustomerId>,
+    documents: Vec<(CustomerId, Bytes)>,
+    more: bool,
 }
 
 /// One part of a tenant's list.
 #[derive(Debug)]
 pub struct Listing {
-    /// The accounts, by customer id ascending.
-    pub accounts: Vec<(CustomerId, Account)>,
+    /// The accounts' documents, by customer id ascending. Encoded: decoded they take several times the memory.
+    pub documents: Vec<(CustomerId, Bytes)>,
     /// All accounts of the tenant, at the listing's revision.
     pub total: u64,
     /// Whether accounts follow behind the last one.
     pub more: bool,
+}
+
+impl Listing {
+    /// One document of the listing.
+    ///
+    /// # Errors
+    /// The outcome of the listing when it cannot be read.
+    pub fn account(customer: &CustomerId, document: &[u8]) -> Result<Account, Box<Corrupt>> {
+        match document::decode(document) {
+            Ok(State::Live(account)) => Ok(account),
+            Ok(State::Absent | State::Erased(_)) => Err(Corrupt::new(
+                customer.as_str().as_bytes(),
+                DocumentError::ForeignKey,
+            )),
+            Err(error) => Err(Corrupt::new(customer.as_str().as_bytes(), error)),
+        }
+    }
 }
 
 impl List {
@@ -110,10 +139,20 @@ impl List {
             live_accounts: 0,
             scanned_accounts: 0,
             restarts: 0,
+            page: None,
         }
     }
 
+    pub(super) const fn held_bytes(&self) -> usize {
+        self.kept_bytes
+    }
+
     pub(super) fn next_call(&self) -> (Method, Bytes) {
+        if let Some(page) = &self.page {
+            let keys: Vec<AccountKey> = page.next_fetch().map(|id| self.key(id)).collect();
+            let keys = keys.iter().map(AccountKey::as_bytes);
+            return (Method::Txn, read_several(keys, self.revision));
+        }
         let end = prefix_end(tenant_prefix(&self.tenant).as_bytes());
         let limit = i64::try_from(self.call_documents).unwrap_or(1);
         (
@@ -123,6 +162,9 @@ impl List {
     }
 
     pub(super) fn answered(&mut self, message: Bytes) -> Progress {
+        if self.page.is_some() {
+            return self.fetched(message);
+        }
         let answer_bytes = message.len();
         let Ok(page) = read_page(message) else {
             return Progress::Senseless;
@@ -139,7 +181,7 @@ impl List {
             self.aim(answer_bytes, documents);
             return Progress::Call;
         }
-        Progress::Done(self.finish())
+        self.seen_all()
     }
 
     /// After a failed call: ask for less, and begin again when the pinned revision is gone. One that has begun
@@ -153,46 +195,59 @@ impl List {
         }
     }
 
+    fn key(&self, customer: &CustomerId) -> AccountKey {
+        AccountKey::new(&self.tenant, customer)
+    }
+
     fn take_page(&mut self, page: RangePage) -> Result<(), Outcome> {
         for found in page.documents {
             self.next_key = found.key.to_vec();
             self.next_key.push(0);
             self.scanned_accounts = self.scanned_accounts.saturating_add(1);
             if self.scanned_accounts > MAX_SCANNED_ACCOUNTS {
-                return Err(Outcome::ListTooLong);
+                return Err(Outcome::TooManyAccounts);
             }
-            let customer = customer_of(&self.tenant, &found.key).ok_or(Outcome::Corrupt)?;
-            match document::decode(&found.value) {
-                Ok(State::Live(_)) => self.take_account(customer, found.value)?,
-                Ok(State::Absent | State::Erased(_)) => {}
-                Err(_) => return Err(Outcome::Corrupt),
+            let corrupt = |error| Outcome::Corrupt(Corrupt::new(&found.key, error));
+            let customer = customer_of(&self.tenant, &found.key)
+                .ok_or_else(|| corrupt(DocumentError::ForeignKey))?;
+            if document::is_live(&found.value).map_err(corrupt)? {
+                self.take_account(customer, &found.value)?;
             }
         }
         Ok(())
     }
 
-    fn take_account(&mut self, customer: CustomerId, value: Bytes) -> Result<(), Outcome> {
+    fn take_account(&mut self, customer: CustomerId, value: &Bytes) -> Result<(), Outcome> {
         self.live_accounts = self.live_accounts.saturating_add(1);
         if let Part::After { customer: last, .. } = &self.part
             && customer <= *last
         {
             return Ok(());
         }
-        self.kept_bytes = self.kept_bytes.saturating_add(value.len());
         // A copy, not a slice of the whole answer: what is not kept must not stay in memory.
-        self.kept.insert(customer, Bytes::copy_from_slice(&value));
+        let document = self
+            .keeps_documents()
+            .then(|| Bytes::copy_from_slice(value));
+        self.kept_bytes = self.kept_bytes.saturating_add(held(&customer, &document));
+        self.kept.insert(customer, document);
         if self.kept.len() > self.most_kept() {
             if self.part == Part::Whole {
                 return Err(Outcome::ListTooLong);
             }
-            if let Some((_, dropped)) = self.kept.pop_last() {
-                self.kept_bytes = self.kept_bytes.saturating_sub(dropped.len());
+            if let Some((customer, document)) = self.kept.pop_last() {
+                self.kept_bytes = self.kept_bytes.saturating_sub(held(&customer, &document));
             }
         }
         if self.kept_bytes > self.limits.max_bytes {
             return Err(Outcome::ListTooLong);
         }
         Ok(())
+    }
+
+    /// Behind others, a page's accounts are known only when all keys were seen: to keep the documents of all that stand
+    /// in front would bound how deep a page may be.
+    const fn keeps_documents(&self) -> bool {
+        !matches!(self.part, Part::Page { skip: 1.., .. })
     }
 
     /// How many of the smallest ids can matter; for a page one more than it shows, which tells that more follow.
@@ -212,28 +267,80 @@ impl List {
             .clamp(FIRST_CALL_DOCUMENTS, MAX_CALL_DOCUMENTS);
     }
 
-    fn finish(&mut self) -> Outcome {
+    fn seen_all(&mut self) -> Progress {
         let (skip, take) = match self.part {
             Part::Whole => (0, usize::MAX),
             Part::Page { skip, take } => (skip, take),
             Part::After { take, .. } => (0, take),
         };
         let more = self.kept.len() > skip.saturating_add(take);
-        let mut accounts = Vec::new();
-        for (customer, value) in std::mem::take(&mut self.kept)
-            .into_iter()
-            .skip(skip)
-            .take(take)
-        {
-            match document::decode(&value) {
-                Ok(State::Live(account)) => accounts.push((customer, account)),
-                _ => return Outcome::Corrupt,
+        let mut page = Page {
+            to_fetch: VecDeque::new(),
+            documents: Vec::new(),
+            more,
+        };
+        let kept = std::mem::take(&mut self.kept);
+        for (customer, document) in kept.into_iter().skip(skip).take(take) {
+            match document {
+                Some(document) => page.documents.push((customer, document)),
+                None => page.to_fetch.push_back(customer),
             }
         }
-        Outcome::Listed(Listing {
-            accounts,
-            total: self.live_accounts,
-            more,
-        })
+        self.go_on(page)
     }
+
+    /// Takes the documents that were fetched: all that were asked for, they are there at the pinned revision.
+    fn fetched(&mut self, message: Bytes) -> Progress {
+        let Some(mut page) = self.page.take() else {
+            return Progress::Senseless;
+        };
+        let wanted: Vec<CustomerId> = page.next_fetch().cloned().collect();
+        let found = read_documents(message).unwrap_or_default();
+        let all_there = found.len() == wanted.len()
+            && wanted
+                .iter()
+                .zip(&found)
+                .all(|(id, document)| self.key(id).as_bytes() == document.key);
+        if !all_there {
+            self.page = Some(page);
+            return Progress::Senseless;
+        }
+        for (customer, document) in wanted.into_iter().zip(found) {
+            page.to_fetch.pop_front();
+            self.kept_bytes = self.kept_bytes.saturating_add(document.value.len());
+            page.documents.push((customer, document.value));
+        }
+        if self.kept_bytes > self.limits.max_bytes {
+            return Progress::Done(Outcome::ListTooLong);
+        }
+        self.go_on(page)
+    }
+
+    fn go_on(&mut self, page: Page) -> Progress {
+        if page.to_fetch.is_empty() {
+            return Progress::Done(Outcome::Listed(Listing {
+                documents: page.documents,
+                total: self.live_accounts,
+                more: page.more,
+            }));
+        }
+        self.page = Some(page);
+        Progress::Call
+    }
+}
+
+impl Page {
+    /// What the next call asks for.
+    fn next_fetch(&self) -> impl Iterator<Item = &CustomerId> {
+        self.to_fetch.iter().take(FIRST_CALL_DOCUMENTS)
+    }
+}
+
+/// What an id and its document hold of memory, the map's own share included.
+fn held(customer: &CustomerId, document: &Option<Bytes>) -> usize {
+    const SHARE_OF_MAP: usize = 96;
+    let document = document.as_ref().map_or(0, Bytes::len);
+    SHARE_OF_MAP
+        .saturating_add(customer.as_str().len())
+        .saturating_add(document)
 }

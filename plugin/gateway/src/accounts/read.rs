@@ -4,9 +4,9 @@ use bytes::Bytes;
 use ledger::State;
 
 use super::document;
-use super::job::{Outcome, Progress};
+use super::job::{Corrupt, Outcome, Progress};
 use super::keys::AccountKey;
-use crate::engine::{Method, read_document, read_one};
+use crate::engine::{Method, StoreId, read_document, read_one};
 
 /// A read of one account.
 #[derive(Debug)]
@@ -25,15 +25,18 @@ impl Read {
         (Method::Range, read_one(self.key.as_bytes()))
     }
 
-    pub(super) fn answered(&self, message: Bytes) -> Progress {
-        let Ok(found) = read_document(message) else {
+    pub(super) fn answered(&self, message: Bytes, store: &mut Option<StoreId>) -> Progress {
+        let Ok(found) = read_document(self.key.as_bytes(), message) else {
             return Progress::Senseless;
         };
-        let state = found.map_or(Ok(State::Absent), |found| document::decode(&found.value));
-        Progress::Done(match state {
+        *store = Some(found.store);
+        let Some(found) = found.document else {
+            return Progress::Done(Outcome::Read(None));
+        };
+        Progress::Done(match document::decode(&found.value) {
             Ok(State::Live(account)) => Outcome::Read(Some(Box::new(account))),
             Ok(State::Absent | State::Erased(_)) => Outcome::Read(None),
-            Err(_) => Outcome::Corrupt,
+            Err(error) => Outcome::Corrupt(Corrupt::new(self.key.as_bytes(), error)),
         })
     }
 }

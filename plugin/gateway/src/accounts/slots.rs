@@ -10,6 +10,7 @@ mod tests;
 use bytes::Bytes;
 
 use super::keys::AccountKey;
+use crate::engine::StoreId;
 use crate::host::{Host, Shared, When};
 
 /// How many documents are held at most. With [`MAX_HELD_BYTES`] this bounds the memory at 32 MiB.
@@ -22,41 +23,47 @@ pub const MAX_HELD_BYTES: usize = 32 * 1024;
 const MAX_INSTALL_ATTEMPTS: usize = 4;
 
 /// Layout of a slot's value; another number is another generation of the filter and counts as empty.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
 /// A document as it was last seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Known {
+    /// The store that it was seen in.
+    pub store: StoreId,
     /// The revision at which it was seen.
     pub revision: i64,
     /// The encoded account document.
     pub document: Bytes,
 }
 
-/// The document last seen under `key`, if its slot still holds it.
-pub fn look_up(host: &impl Host, key: &AccountKey) -> Option<Known> {
+/// The document last seen under `key` in `store`, if its slot still holds it. A document of another store is none: shared
+/// data outlives a change of the engine, and there the same revision may be another document's.
+pub fn look_up(host: &impl Host, key: &AccountKey, store: StoreId) -> Option<Known> {
     match host.shared_get(&slot_name(key)) {
         Shared::Held(value, _) => parse(&value)
             .filter(|(held, _)| *held == key.as_bytes())
-            .map(|(_, known)| known),
+            .map(|(_, known)| known)
+            .filter(|known| known.store == store),
         Shared::Absent | Shared::Erased(_) => None,
     }
 }
 
 /// Remembers a committed document, unless its slot holds the same account at a newer revision.
-pub fn install(host: &impl Host, key: &AccountKey, revision: i64, document: &[u8]) {
-    if document.len() > MAX_HELD_BYTES {
+pub fn install(host: &impl Host, key: &AccountKey, known: &Known) {
+    if known.document.len() > MAX_HELD_BYTES {
         return;
     }
     let name = slot_name(key);
-    let value = compose(key, revision, document);
+    let value = compose(key, known);
     for _ in 0..MAX_INSTALL_ATTEMPTS {
         let when = match host.shared_get(&name) {
             Shared::Absent => When::Absent,
             Shared::Erased(version) => When::Version(version),
             Shared::Held(held, version) => {
-                let newer = parse(&held).is_some_and(|(held_key, known)| {
-                    held_key == key.as_bytes() && known.revision >= revision
+                let newer = parse(&held).is_some_and(|(held_key, held)| {
+                    held_key == key.as_bytes()
+                        && held.store == known.store
+                        && held.revision >= known.revision
                 });
                 if newer {
                     return;
@@ -79,25 +86,28 @@ fn slot_name(key: &AccountKey) -> String {
     format!("reward-points/document/{number}")
 }
 
-/// format, revision, length of the key, key, document
-fn compose(key: &AccountKey, revision: i64, document: &[u8]) -> Vec<u8> {
+/// format, store, revision, length of the key, key, document
+fn compose(key: &AccountKey, known: &Known) -> Vec<u8> {
     let key = key.as_bytes();
     let key_length = u16::try_from(key.len()).unwrap_or(u16::MAX);
     let mut value = vec![FORMAT];
-    value.extend_from_slice(&revision.to_be_bytes());
+    value.extend_from_slice(&known.store.0.to_be_bytes());
+    value.extend_from_slice(&known.revision.to_be_bytes());
     value.extend_from_slice(&key_length.to_be_bytes());
     value.extend_from_slice(key);
-    value.extend_from_slice(document);
+    value.extend_from_slice(&known.document);
     value
 }
 
 fn parse(value: &[u8]) -> Option<(&[u8], Known)> {
     let (&format, rest) = value.split_first()?;
+    let (store, rest) = rest.split_first_chunk()?;
     let (revision, rest) = rest.split_first_chunk()?;
     let (&key_length, rest) = rest.split_first_chunk()?;
     let (key, document) = rest.split_at_checked(u16::from_be_bytes(key_length).into())?;
     (format == FORMAT).then(|| {
         let known = Known {
+            store: StoreId(u64::from_be_bytes(*store)),
             revision: i64::from_be_bytes(*revision),
             document: Bytes::copy_from_slice(document),
         };

@@ -9,14 +9,15 @@
 //!   linearizable read first.
 
 use bytes::Bytes;
-use ledger::{Applied, Operation, Record, Refusal, State};
+use ledger::{Applied, Operation, Record, Refusal, Replay, State};
 
 use super::document::{self, MAX_DOCUMENT_BYTES};
-use super::job::{Outcome, Progress, Written};
+use super::job::{Corrupt, Outcome, Progress, Written};
 use super::keys::AccountKey;
-use super::slots;
+use super::slots::{self, Known};
 use crate::engine::{
-    CommitAnswer, Document, Method, compare_and_put, read_commit, read_document, read_one,
+    CommitAnswer, Document, MalformedAnswer, Method, StoreId, compare_and_put, read_commit,
+    read_document, read_one,
 };
 use crate::host::{Counter, Host};
 
@@ -26,7 +27,7 @@ pub struct Write {
     key: AccountKey,
     operation: Operation,
     phase: Phase,
-    /// Whether a commit was made whose outcome is not known: if the operation turns out to be done, it was by this.
+    /// Whether a commit was made whose outcome is not known, of an operation that its id does not tell from a repetition.
     unsure: bool,
 }
 
@@ -34,8 +35,8 @@ pub struct Write {
 enum Phase {
     /// Waiting for the account's document.
     Reading,
-    /// Waiting for the commit of `next`.
-    Committing { message: Bytes, next: Bytes },
+    /// Waiting for the commit of `next`, which is kept only when it is small enough to be remembered.
+    Committing { message: Bytes, next: Option<Bytes> },
 }
 
 /// A state of the account and how it is known.
@@ -60,8 +61,8 @@ impl Write {
     }
 
     /// Starts from the document in shared data, if there is one and it bears the change; else with a read.
-    pub(super) fn begin(&mut self, host: &impl Host) {
-        let Some(known) = slots::look_up(host, &self.key) else {
+    pub(super) fn begin(&mut self, store: StoreId, host: &impl Host) {
+        let Some(known) = slots::look_up(host, &self.key, store) else {
             return;
         };
         let Ok(state) = document::decode(&known.document) else {
@@ -73,8 +74,22 @@ impl Write {
             confirmed: false,
         };
         self.compute(&base, host);
-        if matches!(self.phase, Phase::Committing { .. }) {
+        if self.is_committing() {
             host.count(Counter::BaseHits);
+        }
+    }
+
+    pub(super) const fn is_committing(&self) -> bool {
+        matches!(self.phase, Phase::Committing { .. })
+    }
+
+    pub(super) fn held_bytes(&self) -> usize {
+        match &self.phase {
+            Phase::Reading => 0,
+            Phase::Committing { message, next } => {
+                let next = next.as_ref().map_or(0, Bytes::len);
+                message.len().saturating_add(next)
+            }
         }
     }
 
@@ -91,29 +106,48 @@ impl Write {
         }
     }
 
-    pub(super) fn answered(&mut self, message: Bytes, host: &impl Host) -> Progress {
-        match &self.phase {
-            Phase::Reading => match read_document(message) {
-                Ok(found) => self.compute_from(found, host),
-                Err(_) => Progress::Senseless,
-            },
-            Phase::Committing { next, .. } => match read_commit(message) {
-                Ok(CommitAnswer::Applied { revision }) => {
-                    // Before the acknowledgement, so that this gateway's next write starts from its own result.
-                    slots::install(host, &self.key, revision, next);
-                    Progress::Done(Outcome::Written(Written::Now))
+    pub(super) fn answered(
+        &mut self,
+        message: Bytes,
+        seen: &mut Option<StoreId>,
+        host: &impl Host,
+    ) -> Progress {
+        let key = self.key.as_bytes();
+        let found = match &self.phase {
+            Phase::Reading => read_document(key, message),
+            Phase::Committing { next, .. } => match read_commit(key, message) {
+                Ok(CommitAnswer::Applied { revision, store }) => {
+                    *seen = Some(store);
+                    if let Some(document) = next.clone() {
+                        // Before the acknowledgement, so that this gateway's next write starts from its own result.
+                        let known = Known {
+                            store,
+                            revision,
+                            document,
+                        };
+                        slots::install(host, &self.key, &known);
+                    }
+                    return Progress::Done(Outcome::Written(Written::Done));
                 }
                 Ok(CommitAnswer::Conflict(found)) => {
                     host.count(Counter::CommitConflicts);
-                    self.compute_from(found, host)
+                    Ok(found)
                 }
-                Err(_) => Progress::Senseless,
+                Err(error) => Err(error),
             },
+        };
+        match found {
+            Ok(found) => {
+                *seen = Some(found.store);
+                self.compute_from(found.document, host)
+            }
+            Err(MalformedAnswer) => Progress::Senseless,
         }
     }
 
     pub(super) fn failed(&mut self) {
-        self.unsure |= matches!(self.phase, Phase::Committing { .. });
+        let by_client = self.operation.mark().identity.fingerprint.is_some();
+        self.unsure |= by_client && self.is_committing();
     }
 
     /// Computes from what the engine itself holds.
@@ -130,7 +164,10 @@ impl Write {
                     revision: found.revision,
                     confirmed: true,
                 },
-                Err(_) => return Progress::Done(Outcome::Corrupt),
+                Err(error) => {
+                    let corrupt = Corrupt::new(self.key.as_bytes(), error);
+                    return Progress::Done(Outcome::Corrupt(corrupt));
+                }
             },
         };
         self.compute(&base, host)
@@ -142,9 +179,12 @@ impl Write {
                 Ok(()) => return Progress::Call,
                 Err(refusal) => Outcome::Refused(refusal),
             },
-            Ok(Applied::Replayed) if self.unsure => Outcome::Written(Written::Now),
-            Ok(Applied::Replayed) => Outcome::Written(Written::Before),
-            Ok(Applied::Unchanged) => Outcome::Written(Written::Now),
+            // A client's own id does not tell this request from an earlier one. One that was made with unknown outcome
+            // and is found done was most likely done by that; the client asked once and is answered as if once.
+            Ok(Applied::Replayed(Replay::Key)) if !self.unsure => {
+                Outcome::Written(Written::ReplayedByKey)
+            }
+            Ok(Applied::Replayed(_) | Applied::Unchanged) => Outcome::Written(Written::Done),
             Err(refusal) => Outcome::Refused(refusal),
         };
         if base.confirmed {
@@ -161,8 +201,9 @@ impl Write {
         if matches!(next, Record::Live(_)) && document.len() > MAX_DOCUMENT_BYTES {
             return Err(Refusal::AccountFull);
         }
-        let next = Bytes::from(document);
-        let message = compare_and_put(self.key.as_bytes(), revision, next.clone());
+        let document = Bytes::from(document);
+        let next = (document.len() <= slots::MAX_HELD_BYTES).then(|| document.clone());
+        let message = compare_and_put(self.key.as_bytes(), revision, document);
         self.phase = Phase::Committing { message, next };
         Ok(())
     }

@@ -50,6 +50,8 @@ pub enum BadInput {
     AccountFull,
     /// The list would pass its limits.
     ListTooLong,
+    /// The tenant has more accounts than are looked at.
+    TooManyAccounts,
 }
 
 impl fmt::Display for BadInput {
@@ -90,6 +92,7 @@ impl fmt::Display for BadInput {
             }
             Self::CreatedInFuture => f.write_str("Field 'createdAt' must not lie in the future"),
             Self::AccountFull => f.write_str("The account cannot hold more entries"),
+            Self::TooManyAccounts => f.write_str("The tenant has too many accounts to be listed"),
             Self::ListTooLong => f.write_str(
                 "The list is too long for one answer: ask for pages with pageNumber and pageSize, or with next",
             ),

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::bad_input::BadInput;
 use super::reply::Reply;
 use crate::access::{Forbidden, ScopeSet, Unauthenticated};
+use crate::accounts::job::Corrupt;
 use crate::accounts::keys::CustomerId;
 
 /// How long a client is asked to wait when the engine did not answer, in seconds.
@@ -47,8 +48,12 @@ pub enum Failure {
     Unavailable,
     /// 503: refused at once, too much is under way.
     Overloaded,
+    /// 503: an id could not be made; nothing was begun.
+    NoRandomness,
     /// 500: the engine holds something that the gateway cannot read.
-    Internal,
+    Corrupt(Box<Corrupt>),
+    /// 500: a job ended in a way that does not answer what was asked. A bug.
+    Unexpected,
 }
 
 /// What a failure's body speaks of besides the failure itself.
@@ -87,8 +92,8 @@ impl Failure {
             Self::BodyTooLarge { .. } => 413,
             Self::UnsupportedMediaType => 415,
             Self::KeyReused => 422,
-            Self::Internal => 500,
-            Self::Unavailable | Self::Overloaded => 503,
+            Self::Corrupt(_) | Self::Unexpected => 500,
+            Self::Unavailable | Self::Overloaded | Self::NoRandomness => 503,
         }
     }
 
@@ -108,7 +113,9 @@ impl Failure {
             Self::UnknownCustomer(_) => "unknown_customer",
             Self::Unavailable => "engine_unavailable",
             Self::Overloaded => "overloaded",
-            Self::Internal => "corrupt_document",
+            Self::NoRandomness => "no_randomness",
+            Self::Corrupt(_) => "corrupt_document",
+            Self::Unexpected => "unexpected_outcome",
         }
     }
 
@@ -145,7 +152,7 @@ impl Failure {
                 reply.with("www-authenticate", challenge)
             }
             Self::WrongMethod { allow } => reply.with("allow", *allow),
-            Self::Unavailable | Self::Overloaded => {
+            Self::Unavailable | Self::Overloaded | Self::NoRandomness => {
                 reply.with("retry-after", RETRY_AFTER_SECONDS.to_string())
             }
             _ => reply,
@@ -187,7 +194,7 @@ impl Failure {
                     r#"{{"status":409,"type":"application/json","message":"New Reward Point Entry not Created","moreInfo":"","details":[{{"field":null,"type":null,"message":{message},"moreInfo":""}}]}}"#
                 )
             }
-            Self::Internal => {
+            Self::Corrupt(_) | Self::Unexpected => {
                 let timestamp = context.now.to_rfc3339();
                 let path = quoted(context.instance);
                 format!(
@@ -236,9 +243,9 @@ impl Failure {
                 "No reward points found for customer {}",
                 customer.as_str()
             ),
-            Self::Unavailable => "The request is not known to be done. It is safe to send it again with the same Idempotency-Key or id".to_owned(),
+            Self::Unavailable | Self::NoRandomness => "The request is not known to be done. It is safe to send it again with the same Idempotency-Key or id".to_owned(),
             Self::Overloaded => "Too many requests are under way and this one was not begun. It is safe to send it again with the same Idempotency-Key or id".to_owned(),
-            Self::Internal => "Internal Server Error".to_owned(),
+            Self::Corrupt(_) | Self::Unexpected => "Internal Server Error".to_owned(),
         }
     }
 }

@@ -14,25 +14,30 @@ pub fn is_json(content_type: &[u8]) -> bool {
     })
 }
 
-/// Whether an `Accept` value prefers `application/problem+json` over `application/json`: it is named, and with a quality
-/// at least as high as what `application/json` gets (RFC 9110, section 12.5.1). A wildcard is no preference.
+/// Whether an `Accept` value prefers `application/problem+json` over `application/json`: its quality is the higher one
+/// (RFC 9110, section 12.5.1). It has to be named; `application/json` is also meant by a wildcard, the more exact one
+/// deciding.
 #[must_use]
 pub fn prefers_problem(accept: &[u8]) -> bool {
-    let mut problem: f32 = 0.0;
-    let mut plain: f32 = 0.0;
+    let mut problem: Option<f32> = None;
+    // For `*/*`, `application/*` and `application/json`.
+    let mut plain: [Option<f32>; 3] = [None; 3];
+    let [any, application, json] = &mut plain;
     for range in accept.split(|&byte| byte == b',') {
         let mut parts = range.split(|&byte| byte == b';').map(trim);
-        let essence = parts.next().unwrap_or_default();
-        let best = if essence.eq_ignore_ascii_case(b"application/problem+json") {
-            &mut problem
-        } else if essence.eq_ignore_ascii_case(b"application/json") {
-            &mut plain
-        } else {
-            continue;
+        let essence = parts.next().unwrap_or_default().to_ascii_lowercase();
+        let best = match essence.as_slice() {
+            b"application/problem+json" => &mut problem,
+            b"application/json" => &mut *json,
+            b"application/*" => &mut *application,
+            b"*/*" => &mut *any,
+            _ => continue,
         };
-        *best = best.max(parts.find_map(quality).unwrap_or(1.0));
+        let quality = parts.find_map(quality).unwrap_or(1.0);
+        *best = Some(best.map_or(quality, |best| best.max(quality)));
     }
-    problem > 0.0 && problem >= plain
+    let plain = json.or(*application).or(*any).unwrap_or(0.0);
+    problem.is_some_and(|problem| problem > plain)
 }
 
 /// The value of a `q` parameter; one that is no number counts as 0.
@@ -77,7 +82,17 @@ mod tests {
     fn preference_for_problem_details() {
         for (value, expected) in [
             ("application/problem+json", true),
-            ("application/problem+json, application/json", true),
+            ("application/problem+json, application/json", false),
+            ("application/problem+json, */*;q=0.8", true),
+            ("application/problem+json;q=0.5, */*", false),
+            (
+                "application/problem+json;q=0.5, */*;q=0.9, application/json;q=0.1",
+                true,
+            ),
+            (
+                "application/problem+json;q=0.5, application/*;q=0.6, */*;q=0.1",
+                false,
+            ),
             ("application/json, application/problem+json;q=0.9", false),
             (
                 "application/json;q=0.5, application/problem+json;q=0.9",

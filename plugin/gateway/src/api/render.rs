@@ -71,24 +71,37 @@ pub fn summary(customer: &CustomerId, account: &Account, now: Timestamp) -> Vec<
     serde_json::to_vec(&body).unwrap_or_default()
 }
 
-/// An array of summaries; nothing when it would be longer than `max_bytes`.
-pub fn summaries<'a>(
-    accounts: impl IntoIterator<Item = (&'a CustomerId, &'a Account)>,
-    now: Timestamp,
+/// An array of summaries in the making: one account at a time is held decoded.
+pub struct List {
+    body: Vec<u8>,
     max_bytes: usize,
-) -> Option<Vec<u8>> {
-    let mut body = vec![b'['];
-    for (customer, account) in accounts {
-        if body.len() > 1 {
-            body.push(b',');
-        }
-        body.extend_from_slice(&summary(customer, account, now));
-        if body.len() >= max_bytes {
-            return None;
-        }
+}
+
+impl List {
+    /// An empty list that may grow to `max_bytes`.
+    #[must_use]
+    pub fn new(max_bytes: usize) -> Self {
+        let body = vec![b'['];
+        Self { body, max_bytes }
     }
-    body.push(b']');
-    Some(body)
+
+    /// Adds a customer's summary at `now`; false when the list has grown too long.
+    #[must_use]
+    pub fn push(&mut self, customer: &CustomerId, account: &Account, now: Timestamp) -> bool {
+        if self.body.len() > 1 {
+            self.body.push(b',');
+        }
+        self.body
+            .extend_from_slice(&summary(customer, account, now));
+        self.body.len() < self.max_bytes
+    }
+
+    /// The whole list.
+    #[must_use]
+    pub fn finish(mut self) -> Vec<u8> {
+        self.body.push(b']');
+        self.body
+    }
 }
 
 fn added_body<'a>(lot: &AddedView<'a>) -> AddedBody<'a> {

@@ -90,6 +90,9 @@ fn a_bad_field_is_named_by_its_path() {
         ("/engine/clusters", json!([]), "engine.clusters"),
         ("/engine/clusters", json!(["a", "b"]), "engine.clusters"),
         ("/engine/clusters", json!([""]), "engine.clusters[0]"),
+        // Names that are also encoded messages.
+        ("/engine/clusters", json!(["etcd1"]), "engine.clusters[0]"),
+        ("/engine/clusters", json!(["p1"]), "engine.clusters[0]"),
         (
             "/engine/call_timeout_ms",
             json!(1.5),

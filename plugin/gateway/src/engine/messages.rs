@@ -30,6 +30,20 @@ impl From<KeyValue> for Document {
     }
 }
 
+/// Which store answered: an engine's data from its creation on. Another store behind the same name has another one, and
+/// its revisions mean something else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoreId(pub u64);
+
+/// What stands under a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Nothing, or the newest document.
+    pub document: Option<Document>,
+    /// The store that was asked.
+    pub store: StoreId,
+}
+
 /// One page of a range.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RangePage {
@@ -48,9 +62,11 @@ pub enum CommitAnswer {
     Applied {
         /// The document's new revision.
         revision: i64,
+        /// The store that made it.
+        store: StoreId,
     },
-    /// The compare failed; this is what stands under the key now, if anything does.
-    Conflict(Option<Document>),
+    /// The compare failed; this is what stands under the key now.
+    Conflict(Found),
 }
 
 /// An answer with status 0 that does not fit its request. It counts as an unknown outcome.
@@ -63,18 +79,67 @@ pub fn read_one(key: &[u8]) -> Bytes {
     range_of_one(key).encode_to_vec().into()
 }
 
-/// Reads the answer to [`read_one`].
+/// Reads the answer to [`read_one`] of `key`.
 ///
 /// # Errors
 /// [`MalformedAnswer`]
-pub fn read_document(message: Bytes) -> Result<Option<Document>, MalformedAnswer> {
+pub fn read_document(key: &[u8], message: Bytes) -> Result<Found, MalformedAnswer> {
     let answer = RangeResponse::decode(message).map_err(|_| MalformedAnswer)?;
     // No bytes are a message too; only the header, which every answer has, tells them from "there is no such key".
-    answer.header.ok_or(MalformedAnswer)?;
-    if answer.more {
-        return Err(MalformedAnswer);
+    let header = answer.header.ok_or(MalformedAnswer)?;
+    Ok(Found {
+        document: only_document(key, answer.kvs, answer.more)?,
+        store: StoreId(header.cluster_id),
+    })
+}
+
+/// The answer about one key: nothing, or that key's document and no other's.
+fn only_document(
+    key: &[u8],
+    kvs: Vec<KeyValue>,
+    more: bool,
+) -> Result<Option<Document>, MalformedAnswer> {
+    let mut kvs = kvs.into_iter();
+    match (kvs.next(), kvs.next(), more) {
+        (None, None, false) => Ok(None),
+        (Some(kv), None, false) if kv.key == key => Ok(Some(kv.into())),
+        _ => Err(MalformedAnswer),
     }
-    Ok(answer.kvs.into_iter().next().map(Document::from))
+}
+
+/// Reads several keys as the store was at `revision`, in one call.
+#[must_use]
+pub fn read_several<'a>(keys: impl IntoIterator<Item = &'a [u8]>, revision: i64) -> Bytes {
+    let read = |key| RequestOp {
+        request: Some(request_op::Request::RequestRange(RangeRequest {
+            revision,
+            ..range_of_one(key)
+        })),
+    };
+    TxnRequest {
+        compare: Vec::new(),
+        success: keys.into_iter().map(read).collect(),
+        failure: Vec::new(),
+    }
+    .encode_to_vec()
+    .into()
+}
+
+/// Reads the answer to [`read_several`]: the documents that there are, in the order of the keys.
+///
+/// # Errors
+/// [`MalformedAnswer`]
+pub fn read_documents(message: Bytes) -> Result<Vec<Document>, MalformedAnswer> {
+    let answer = TxnResponse::decode(message).map_err(|_| MalformedAnswer)?;
+    answer.header.ok_or(MalformedAnswer)?;
+    let mut documents = Vec::new();
+    for op in answer.responses {
+        let Some(response_op::Response::ResponseRange(range)) = op.response else {
+            return Err(MalformedAnswer);
+        };
+        documents.extend(range.kvs.into_iter().map(Document::from));
+    }
+    Ok(documents)
 }
 
 /// A page of the range from `start` to `end` (not included): at most `limit` documents, as the store was at `revision`
@@ -137,13 +202,14 @@ pub fn compare_and_put(key: &[u8], base: i64, value: Bytes) -> Bytes {
     .into()
 }
 
-/// Reads the answer to [`compare_and_put`].
+/// Reads the answer to [`compare_and_put`] of `key`.
 ///
 /// # Errors
 /// [`MalformedAnswer`]
-pub fn read_commit(message: Bytes) -> Result<CommitAnswer, MalformedAnswer> {
+pub fn read_commit(key: &[u8], message: Bytes) -> Result<CommitAnswer, MalformedAnswer> {
     let answer = TxnResponse::decode(message).map_err(|_| MalformedAnswer)?;
     let header = answer.header.ok_or(MalformedAnswer)?;
+    let store = StoreId(header.cluster_id);
     let response = answer
         .responses
         .into_iter()
@@ -152,10 +218,14 @@ pub fn read_commit(message: Bytes) -> Result<CommitAnswer, MalformedAnswer> {
     match (answer.succeeded, response) {
         (true, Some(response_op::Response::ResponsePut(_))) => Ok(CommitAnswer::Applied {
             revision: header.revision,
+            store,
         }),
-        (false, Some(response_op::Response::ResponseRange(range))) => Ok(CommitAnswer::Conflict(
-            range.kvs.into_iter().next().map(Document::from),
-        )),
+        (false, Some(response_op::Response::ResponseRange(range))) => {
+            Ok(CommitAnswer::Conflict(Found {
+                document: only_document(key, range.kvs, range.more)?,
+                store,
+            }))
+        }
         _ => Err(MalformedAnswer),
     }
 }
@@ -175,6 +245,7 @@ mod tests {
     fn answer(succeeded: bool, response: Option<response_op::Response>) -> Bytes {
         TxnResponse {
             header: Some(ResponseHeader {
+                cluster_id: 5,
                 revision: 9,
                 ..ResponseHeader::default()
             }),
@@ -189,8 +260,11 @@ mod tests {
     fn a_commit_is_applied_or_hands_back_what_stood_in_the_way() {
         let put = response_op::Response::ResponsePut(PutResponse::default());
         assert_eq!(
-            read_commit(answer(true, Some(put.clone()))),
-            Ok(CommitAnswer::Applied { revision: 9 })
+            read_commit(b"k", answer(true, Some(put.clone()))),
+            Ok(CommitAnswer::Applied {
+                revision: 9,
+                store: StoreId(5)
+            })
         );
         let range = |kvs| {
             response_op::Response::ResponseRange(RangeResponse {
@@ -199,8 +273,11 @@ mod tests {
             })
         };
         assert_eq!(
-            read_commit(answer(false, Some(range(vec![])))),
-            Ok(CommitAnswer::Conflict(None))
+            read_commit(b"k", answer(false, Some(range(vec![])))),
+            Ok(CommitAnswer::Conflict(Found {
+                document: None,
+                store: StoreId(5)
+            }))
         );
         let kv = KeyValue {
             key: Bytes::from_static(b"k"),
@@ -209,18 +286,30 @@ mod tests {
             ..KeyValue::default()
         };
         assert_eq!(
-            read_commit(answer(false, Some(range(vec![kv.clone()])))),
-            Ok(CommitAnswer::Conflict(Some(kv.into())))
+            read_commit(b"k", answer(false, Some(range(vec![kv.clone()])))),
+            Ok(CommitAnswer::Conflict(Found {
+                document: Some(kv.clone().into()),
+                store: StoreId(5)
+            }))
         );
         // Anything else is no outcome at all.
         for message in [
             answer(true, Some(range(vec![]))),
+            // Another key's document, or two of them.
+            answer(
+                false,
+                Some(range(vec![KeyValue {
+                    key: Bytes::from_static(b"l"),
+                    ..kv.clone()
+                }])),
+            ),
+            answer(false, Some(range(vec![kv.clone(), kv.clone()]))),
             answer(false, Some(put)),
             answer(true, None),
             Bytes::new(),
             Bytes::from_static(b"\xff"),
         ] {
-            assert_eq!(read_commit(message), Err(MalformedAnswer));
+            assert_eq!(read_commit(b"k", message), Err(MalformedAnswer));
         }
     }
 }

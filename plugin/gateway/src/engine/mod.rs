@@ -7,6 +7,6 @@ mod messages;
 
 pub use call::{Answer, Call, CallId, Method};
 pub use messages::{
-    CommitAnswer, Document, MalformedAnswer, RangePage, compare_and_put, read_commit,
-    read_document, read_one, read_page, read_range,
+    CommitAnswer, Document, Found, MalformedAnswer, RangePage, StoreId, compare_and_put,
+    read_commit, read_document, read_documents, read_one, read_page, read_range, read_several,
 };

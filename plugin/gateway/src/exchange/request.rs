@@ -27,6 +27,8 @@ pub(super) struct Accepted {
     permit: Permit,
     wish: Wish,
     idempotency_key: Option<Vec<u8>>,
+    /// Whether the request names the type of its body.
+    typed: bool,
 }
 
 #[derive(Debug)]
@@ -101,7 +103,13 @@ impl Accepted {
             permit,
             wish,
             idempotency_key: key.map(<[u8]>::to_vec),
+            typed: head.content_type.value().is_some(),
         })
+    }
+
+    /// Whether a body would be of no known type.
+    pub(super) const fn takes_no_body(&self) -> bool {
+        !self.typed
     }
 
     /// Reads the body, if the operation has one, and says what to ask of the accounts.
@@ -228,6 +236,7 @@ impl Asked {
                 list_reply(&listing, paged, with_total, config, now)
             }
             (Outcome::ListTooLong, _) => Err(BadInput::ListTooLong.into()),
+            (Outcome::TooManyAccounts, _) => Err(BadInput::TooManyAccounts.into()),
             (
                 Outcome::Written(written),
                 Self::Write {
@@ -235,7 +244,7 @@ impl Asked {
                 },
             ) => {
                 let reply = Reply::empty(operation.success_status());
-                Ok(if keyed && written == Written::Before {
+                Ok(if keyed && written == Written::ReplayedByKey {
                     reply.with("idempotency-replayed", "true")
                 } else {
                     reply
@@ -248,8 +257,8 @@ impl Asked {
                 },
             ) => Err(refused(refusal, customer, wanted)),
             (Outcome::Unavailable, _) => Err(Failure::Unavailable),
-            // A corrupt document; or an outcome of another kind than what was asked, which no job gives.
-            _ => Err(Failure::Internal),
+            (Outcome::Corrupt(corrupt), _) => Err(Failure::Corrupt(corrupt)),
+            _ => Err(Failure::Unexpected),
         }
     }
 }
@@ -261,19 +270,21 @@ fn list_reply(
     config: &Config,
     now: Timestamp,
 ) -> Result<Reply, Failure> {
-    let accounts = listing
-        .accounts
-        .iter()
-        .map(|(customer, account)| (customer, account));
-    let body = render::summaries(accounts, now, config.summary_batch.max_bytes)
-        .ok_or(BadInput::ListTooLong)?;
+    let mut body = render::List::new(config.summary_batch.max_bytes);
+    for (customer, document) in &listing.documents {
+        let account = Listing::account(customer, document).map_err(Failure::Corrupt)?;
+        if !body.push(customer, &account, now) {
+            return Err(BadInput::ListTooLong.into());
+        }
+    }
+    let body = body.finish();
     let mut reply = Reply::json(200, body);
     if with_total {
         reply = reply.with("x-total-count", listing.total.to_string());
     }
     if paged
         && listing.more
-        && let Some((last, _)) = listing.accounts.last()
+        && let Some((last, _)) = listing.documents.last()
     {
         reply = reply.with("x-next-cursor", input::cursor(last));
     }
@@ -304,6 +315,6 @@ impl From<BadInput> for Failure {
 
 impl From<NoRandomness> for Failure {
     fn from(NoRandomness: NoRandomness) -> Self {
-        Self::Unavailable
+        Self::NoRandomness
     }
 }

@@ -16,9 +16,9 @@ pub struct Naive {
 
 #[derive(Debug, Default)]
 struct Life {
-    operations: Vec<(Identity, i64)>,
+    operations: Vec<Identity>,
     writes: Vec<Write>,
-    has_ended: bool,
+    ended_at: Option<i64>,
 }
 
 #[derive(Debug)]
@@ -96,7 +96,7 @@ fn active(lots: &[PlainLot], now: i64) -> u64 {
 
 impl Naive {
     fn live(&self) -> Option<&Life> {
-        self.lives.last().filter(|life| !life.has_ended)
+        self.lives.last().filter(|life| life.ended_at.is_none())
     }
 
     /// The summary, in the order of writing until it is sorted at the end.
@@ -164,13 +164,17 @@ impl Naive {
             self.lives.push(Life::default());
         }
         let life = self.lives.last_mut().expect("a life");
-        life.operations.push((mark.identity.clone(), now));
+        life.operations.push(mark.identity.clone());
         life.writes.extend(write);
-        life.has_ended = matches!(operation, Operation::Delete { .. });
+        life.ended_at = matches!(operation, Operation::Delete { .. }).then_some(now);
         Ok(Outcome::Changed)
     }
 
-    fn known(&self, mark: &OperationMark, now: i64) -> Option<Result<Outcome, Refusal>> {
+    fn known(&mut self, mark: &OperationMark, now: i64) -> Option<Result<Outcome, Refusal>> {
+        let (is_same, is_taken) = self.holders(mark, now);
+        if is_same && mark.identity.fingerprint.is_none() {
+            return Some(Ok(Outcome::Replayed));
+        }
         if let Some(key) = &mark.key {
             for (used, at) in &self.keys {
                 if used.digest == key.digest && now - at <= DAY {
@@ -184,17 +188,30 @@ impl Naive {
                 }
             }
         }
+        if !is_same {
+            return is_taken.then_some(Err(Refusal::IdReused));
+        }
+        let Some(key) = mark.key else {
+            return Some(Ok(Outcome::Replayed));
+        };
+        // The operation is an old one, its key is new: from now on the key stands for it.
+        self.keys.push((key, now));
+        self.updated_at = Some(now);
+        Some(Ok(Outcome::Changed))
+    }
+
+    /// Whether this very operation is known, and whether its id belongs to any of this life.
+    fn holders(&self, mark: &OperationMark, now: i64) -> (bool, bool) {
+        let mut is_same = false;
         let mut is_taken = false;
         for life in &self.lives {
-            for (identity, at) in &life.operations {
-                let counts = !life.has_ended || now - at <= DAY;
-                if identity == &mark.identity && counts {
-                    return Some(Ok(Outcome::Replayed));
-                }
-                is_taken |= identity.id == mark.identity.id && !life.has_ended;
+            let counts = life.ended_at.is_none_or(|ended_at| now - ended_at <= DAY);
+            for identity in &life.operations {
+                is_same |= counts && identity == &mark.identity;
+                is_taken |= life.ended_at.is_none() && identity.id == mark.identity.id;
             }
         }
-        is_taken.then_some(Err(Refusal::IdReused))
+        (is_same, is_taken)
     }
 
     /// The write that the operation makes on the account, if it writes one.

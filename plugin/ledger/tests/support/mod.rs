@@ -143,7 +143,7 @@ impl Story {
                 self.state = next.into();
                 Ok(Outcome::Changed)
             }
-            Applied::Replayed => Ok(Outcome::Replayed),
+            Applied::Replayed(_) => Ok(Outcome::Replayed),
             Applied::Unchanged => Ok(Outcome::Unchanged),
         }
     }

@@ -319,7 +319,7 @@ fn missing_and_impossible_parts_are_named() {
             live(m).retired[0].at = None
         }),
         (Corrupt(ledger::Corrupt::MemoryOrder), |m| {
-            live(m).retired.reverse()
+            live(m).retired[0].at = live(m).retired[1].at.map(|at| at + 1)
         }),
     ];
     let on_tombstone: Vec<(DocumentError, Change)> = vec![

@@ -1,6 +1,9 @@
 //! The slots of shared data: newer wins, other accounts replace, nothing that is not ours is believed.
 
-use super::*;
+use super::{
+    AccountKey, Bytes, Host, Known, MAX_HELD_BYTES, MAX_INSTALL_ATTEMPTS, SLOTS, Shared, StoreId,
+    slot_name,
+};
 use crate::access::test_support::permit;
 use crate::accounts::keys::CustomerId;
 use crate::host::SharedVersion;
@@ -14,11 +17,30 @@ fn key(customer: &str) -> AccountKey {
     AccountKey::new(permit("acme").tenant(), &customer)
 }
 
-fn known(revision: i64, document: &[u8]) -> Option<Known> {
-    Some(Known {
+const STORE: StoreId = StoreId(3);
+
+fn at(revision: i64, document: &[u8]) -> Known {
+    Known {
+        store: STORE,
         revision,
         document: Bytes::copy_from_slice(document),
-    })
+    }
+}
+
+fn known(revision: i64, document: &[u8]) -> Option<Known> {
+    Some(at(revision, document))
+}
+
+fn install(host: &TestHost, key: &AccountKey, revision: i64, document: &[u8]) {
+    super::install(host, key, &at(revision, document));
+}
+
+fn look_up(host: &TestHost, key: &AccountKey) -> Option<Known> {
+    super::look_up(host, key, STORE)
+}
+
+fn compose(key: &AccountKey, revision: i64, document: &[u8]) -> Vec<u8> {
+    super::compose(key, &at(revision, document))
 }
 
 fn version(host: &TestHost) -> u32 {
@@ -40,10 +62,11 @@ fn slots_are_found_by_every_generation_of_the_filter() {
     let Shared::Held(value, _) = host.shared_get(SLOT) else {
         panic!("nothing there");
     };
-    let layout = b"\x01\0\0\0\0\0\0\x01\x02\0\x1e/points/1/account/acme/fe1/614document";
+    let layout =
+        b"\x02\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\x01\x02\0\x1e/points/1/account/acme/fe1/614document";
     assert_eq!(
         value, layout,
-        "format, revision, length of the key, key, document"
+        "format, store, revision, length of the key, key, document"
     );
 }
 
@@ -80,13 +103,13 @@ fn another_account_replaces_whatever_its_revision() {
 fn an_emptied_or_strange_slot_is_empty_and_can_be_filled() {
     let good = compose(&key("614"), 7, b"document");
     let mut newer_format = good.clone();
-    newer_format[0] = 2;
+    newer_format[0] = 3;
     for junk in [
         &b""[..],
         b"\x01",
         &good[..8],
-        &good[..10],
-        &good[..20],
+        &good[..18],
+        &good[..30],
         &newer_format,
         b"{}",
     ] {
@@ -146,4 +169,19 @@ fn memory_is_bounded_however_many_accounts_there_are() {
         held > usize::from(SLOTS) / 2,
         "spread over the slots: {held}"
     );
+}
+
+#[test]
+fn a_document_of_another_store_is_none_and_is_replaced_whatever_its_revision() {
+    let host = TestHost::alone();
+    install(&host, &key("614"), 900, b"of the old store");
+    let other = StoreId(4);
+    assert_eq!(super::look_up(&host, &key("614"), other), None);
+    let new = Known {
+        store: other,
+        ..at(2, b"of the new store")
+    };
+    super::install(&host, &key("614"), &new);
+    assert_eq!(super::look_up(&host, &key("614"), other), Some(new));
+    assert_eq!(look_up(&host, &key("614")), None);
 }

@@ -237,9 +237,11 @@ fn an_id_and_a_key_together() {
     let mut world = with_614();
     assert_eq!(show(&world.reply(&both("a", 5, "k"))), "201");
     assert_eq!(show(&world.reply(&both("a", 5, "k"))), replayed(201));
-    // Known by its id, under another key.
+    // Known by its id; its new key was not used before, but stands for this request from now on.
+    assert_eq!(show(&world.reply(&both("a", 5, "k2"))), "201");
     assert_eq!(show(&world.reply(&both("a", 5, "k2"))), replayed(201));
     let path = "/customer/614/addPoints";
+    assert_eq!(show(&world.reply(&both("b", 5, "k2"))), key_reused(path));
     assert_eq!(show(&world.reply(&both("b", 5, "k"))), key_reused(path));
     assert_eq!(show(&world.reply(&both("a", 6, "k3"))), conflict("614"));
     assert_eq!(balance(&mut world), b"105");

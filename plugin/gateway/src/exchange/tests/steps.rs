@@ -129,7 +129,7 @@ fn an_outcome_of_another_kind_is_an_internal_error_and_not_an_answer() {
     for (request, outcome) in [
         (
             Request::get("/customer/614"),
-            Outcome::Written(crate::accounts::job::Written::Now),
+            Outcome::Written(crate::accounts::job::Written::Done),
         ),
         (Request::get("/summaryBatch"), Outcome::Read(None)),
         (Request::delete("614"), Outcome::Read(None)),
