@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 
 use crate::toolchain::{WASM_TARGET, ensure_target};
 use crate::wasm_shape::{MAX_MODULE_BYTES, Shape, check};
@@ -79,13 +79,7 @@ pub fn host_sim() -> anyhow::Result<PathBuf> {
         "--bin",
         "host-sim",
     ])?;
-    let built = testbed::cargo_target_dir().join("debug/host-sim");
-    ensure!(
-        built.is_file(),
-        "cargo did not leave host-sim at {}: does a cargo configuration file set `build.target`? It moves what is built",
-        built.display()
-    );
-    Ok(built)
+    Ok(testbed::host_sim()?)
 }
 
 /// Writes whole or not at all: a gateway may be loading the file right now. The same content keeps its time.

@@ -22,8 +22,6 @@ pub fn command(args: &[&str]) -> Command {
         command.arg(testbed::cargo_target_dir());
     }
     command.args(rest);
-    // Another default target would put them into a subdirectory.
-    command.env_remove("CARGO_BUILD_TARGET");
     command
 }
 

@@ -46,8 +46,29 @@ pub fn wasm() -> Result<PathBuf> {
 /// # Errors
 /// [`Error::NotBuilt`] when there is no such file.
 pub fn host_sim() -> Result<PathBuf> {
-    let path = from_env("HOST_SIM").unwrap_or_else(|| cargo_target_dir().join("debug/host-sim"));
+    let path = from_env("HOST_SIM").unwrap_or_else(|| built("host-sim"));
     existing(path, "host-sim", "cargo build -p host-sim")
+}
+
+/// The development build of the program `name`. It is looked for beside the running program first: where cargo put this
+/// one, it puts the others too, whatever default target its configuration names.
+fn built(name: &str) -> PathBuf {
+    let usual = cargo_target_dir().join("debug").join(name);
+    let running = std::env::current_exe().ok();
+    let beside = running.as_deref().and_then(programs_beside);
+    let found = beside
+        .map(|dir| dir.join(name))
+        .filter(|path| path.is_file());
+    found.unwrap_or(usual)
+}
+
+/// The directory of development builds that `program` is in; test programs are one level below it, in `deps`.
+fn programs_beside(program: &Path) -> Option<PathBuf> {
+    let mut dir = program.parent()?;
+    if dir.ends_with("deps") {
+        dir = dir.parent()?;
+    }
+    dir.ends_with("debug").then(|| dir.to_path_buf())
 }
 
 /// Where cargo puts what it builds.
@@ -71,5 +92,29 @@ fn existing(path: PathBuf, what: &'static str, command: &'static str) -> Result<
             path,
             command,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn development_builds_are_beside_the_running_program() {
+        let cases = [
+            ("/t/debug/xtask", Some("/t/debug")),
+            ("/t/debug/deps/up-0123", Some("/t/debug")),
+            (
+                "/t/some-triple/debug/deps/up-0123",
+                Some("/t/some-triple/debug"),
+            ),
+            ("/t/release/xtask", None),
+            ("/usr/bin/xtask", None),
+            ("xtask", None),
+        ];
+        for (program, expected) in cases {
+            let found = programs_beside(Path::new(program));
+            assert_eq!(found, expected.map(PathBuf::from), "{program}");
+        }
     }
 }
