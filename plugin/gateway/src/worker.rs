@@ -11,10 +11,12 @@
 mod steady;
 #[cfg(test)]
 mod tests;
+mod turns;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use self::steady::SteadyClock;
+use self::turns::{Next, Turns};
 use crate::access::Access;
 use crate::accounts::job::{Job, Outcome, Progress};
 use crate::accounts::keys::AccountKey;
@@ -91,14 +93,6 @@ struct Running {
     wait: Wait,
     /// This job's part of the worker's `held_bytes`.
     held_bytes: usize,
-}
-
-/// The writes of one account.
-#[derive(Default)]
-struct Turns {
-    running: Option<u64>,
-    /// In the order of arrival. One that has run out of time stays until its turn and is skipped then.
-    waiting: VecDeque<u64>,
 }
 
 /// What wakes a job.
@@ -359,16 +353,13 @@ impl Worker {
         let Some(turns) = self.writes.get_mut(key) else {
             return;
         };
-        if turns.running != Some(ended) {
-            return;
-        }
         let jobs = &self.jobs;
         // One that is out of time is not begun: it would be answered 503 and change the account all the same.
-        let in_time = |ticket: &u64| jobs.get(ticket).is_some_and(|it| now < it.deadline);
-        turns.running = std::iter::from_fn(|| turns.waiting.pop_front()).find(in_time);
-        match turns.running {
-            Some(ticket) => self.begin(ticket, host),
-            None => drop(self.writes.remove(key)),
+        let in_time = |ticket: u64| jobs.get(&ticket).is_some_and(|it| now < it.deadline);
+        match turns.end(ended, in_time) {
+            Next::Begin(ticket) => self.begin(ticket, host),
+            Next::Nothing => drop(self.writes.remove(key)),
+            Next::StillRunning => {}
         }
     }
 
@@ -390,17 +381,5 @@ impl Worker {
     fn number(&mut self) -> u64 {
         self.last_number = self.last_number.wrapping_add(1);
         self.last_number
-    }
-}
-
-impl Turns {
-    /// Takes note of a write; whether it runs at once.
-    fn arrive(&mut self, ticket: u64) -> bool {
-        if self.running.is_none() {
-            self.running = Some(ticket);
-            return true;
-        }
-        self.waiting.push_back(ticket);
-        false
     }
 }

@@ -254,6 +254,17 @@ impl World {
         panic!("the world does not come to rest");
     }
 
+    /// Takes events by their time until this is reached.
+    pub(crate) fn run_to(&mut self, reached: impl Fn(&Self) -> bool) {
+        for _ in 0..MAX_STEPS {
+            if reached(self) {
+                return;
+            }
+            self.step();
+        }
+        panic!("the world does not get there");
+    }
+
     /// Takes events by their time until this one would come later.
     pub(crate) fn run_until(&mut self, time_ms: i64) {
         while self.next_event_ms() <= time_ms {

@@ -6,7 +6,7 @@ use crate::test_support::fault::Fault;
 use crate::test_support::request::show;
 use crate::test_support::world::Asked;
 use crate::test_support::{Request, World, config};
-use crate::worker::MAX_JOBS;
+use crate::worker::{MAX_HELD_BYTES, MAX_JOBS, MAX_LISTS};
 
 #[test]
 fn one_job_more_than_it_may_carry_is_refused_at_once() {
@@ -30,6 +30,59 @@ fn one_job_more_than_it_may_carry_is_refused_at_once() {
         assert_eq!(world.only_reply(asked).status, 404);
     }
     world.expect(201, &write);
+}
+
+#[test]
+fn a_list_more_than_it_may_make_is_refused_at_once_and_nothing_else_is() {
+    let mut world = World::single(config());
+    let list = Request::get("/summaryBatch");
+    for _ in 0..2 {
+        let asked: Vec<Asked> = (0..MAX_LISTS).map(|_| world.ask(0, &list)).collect();
+        let refused = world.ask(0, &list);
+        assert_eq!(world.only_reply(refused).status, 503);
+        let read = world.ask(0, &Request::get("/customer/614"));
+        world.run();
+        for asked in asked {
+            assert_eq!(world.only_reply(asked).status, 200);
+        }
+        assert_eq!(world.only_reply(read).status, 404);
+    }
+    // A client that leaves makes room.
+    let asked: Vec<Asked> = (0..MAX_LISTS).map(|_| world.ask(0, &list)).collect();
+    world.leave(0, *asked.first().expect("one"));
+    let another = world.ask(0, &list);
+    world.run();
+    assert_eq!(world.only_reply(another).status, 200);
+}
+
+#[test]
+fn what_its_jobs_hold_is_bounded_in_bytes_and_given_back() {
+    let mut world = World::single(config());
+    // Large documents, one for each customer, all committing at the same time.
+    let text = "x".repeat(4096);
+    let customers: Vec<String> = (0..4).map(|number| format!("c{number}")).collect();
+    for customer in &customers {
+        for _ in 0..200 {
+            let body = json!({"points": 1, "description": text});
+            world.expect(201, &Request::add(customer, &body));
+        }
+    }
+    assert_eq!(world.nodes[0].worker.held_bytes, 0);
+    let asked: Vec<Asked> = customers
+        .iter()
+        .map(|customer| world.ask(0, &Request::add(customer, &json!({"points": 1}))))
+        .collect();
+    // The reads are answered, the commits are under way.
+    world.run_to(|world| world.nodes[0].worker.held_bytes > 3 * 800 * 1024);
+    world.nodes[0].worker.held_bytes += MAX_HELD_BYTES;
+    let refused = world.ask(0, &Request::get("/customer/c0"));
+    assert_eq!(world.only_reply(refused).status, 503);
+    world.nodes[0].worker.held_bytes -= MAX_HELD_BYTES;
+    world.run();
+    for asked in asked {
+        assert_eq!(world.only_reply(asked).status, 201);
+    }
+    assert_eq!(world.nodes[0].worker.held_bytes, 0);
 }
 
 #[test]
