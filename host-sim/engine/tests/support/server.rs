@@ -1,26 +1,18 @@
 //! A server to test: the embedded engine in this process, or a real etcd started for the purpose.
 //!
-//! Both are fresh, on free loopback ports, and end with their handle.
+//! Both are fresh, on free loopback ports, and end with their handle; etcd ends with this process, too, whatever ends it.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::net::{Ipv4Addr, SocketAddr};
 
 use engine::rpc::kv_client::KvClient;
 use engine::rpc::maintenance_client::MaintenanceClient;
 use engine::rpc::watch_client::WatchClient;
 use engine::{Config, Running};
-use etcd_wire::{
-    RangeRequest, RangeResponse, ResponseHeader, StatusRequest, TxnRequest, TxnResponse,
-};
+use etcd_wire::{RangeRequest, RangeResponse, ResponseHeader, TxnRequest, TxnResponse};
 use tempfile::TempDir;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 
-/// How long a server may take to answer for the first time.
-const START_LIMIT: Duration = Duration::from_secs(30);
-/// Somebody else may take a free port between finding and using it.
-const PORT_ATTEMPTS: usize = 5;
 /// Answers of any size are taken.
 const ANSWER_LIMIT: usize = 512 * 1024 * 1024;
 
@@ -30,22 +22,11 @@ pub struct Server {
     pub address: SocketAddr,
     channel: Channel,
     kind: Kind,
-    _data: TempDir,
 }
 
 enum Kind {
-    Embedded(Running),
-    Etcd(EtcdProcess),
-}
-
-/// Ends the process however the test ends.
-struct EtcdProcess(Child);
-
-impl Drop for EtcdProcess {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+    Embedded { running: Running, _data: TempDir },
+    Etcd { process: testbed::Engine },
 }
 
 /// A request of a table.
@@ -103,53 +84,26 @@ impl Server {
             name: "embedded",
             address,
             channel: connect(address).expect("a valid address"),
-            kind: Kind::Embedded(running),
-            _data: data,
+            kind: Kind::Embedded {
+                running,
+                _data: data,
+            },
         }
     }
 
     /// A real etcd. A machine without one fails the test: a suite that skips proves nothing.
     pub async fn etcd() -> Server {
-        let program = std::env::var_os("ETCD").unwrap_or_else(|| "etcd".into());
-        for _ in 0..PORT_ATTEMPTS {
-            let data = TempDir::new().expect("a temporary directory");
-            let (client, peer) = (free_port(), free_port());
-            let (client_url, peer_url) = (
-                format!("http://127.0.0.1:{client}"),
-                format!("http://127.0.0.1:{peer}"),
-            );
-            let spawned = Command::new(&program)
-                .arg("--data-dir")
-                .arg(data.path())
-                .args(["--logger", "zap", "--log-level", "fatal"])
-                .args(["--listen-client-urls", &client_url])
-                .args(["--advertise-client-urls", &client_url])
-                .args(["--listen-peer-urls", &peer_url])
-                .args(["--initial-advertise-peer-urls", &peer_url])
-                .args(["--initial-cluster", &format!("default={peer_url}")])
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn();
-            let mut process = match spawned {
-                Ok(child) => EtcdProcess(child),
-                Err(error) => panic!(
-                    "cannot run {program:?} ({error}): this suite needs a real etcd. \
-                     Install it with `apt-get install etcd-server`, or set ETCD to its path."
-                ),
-            };
-            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, client));
-            let channel = connect(address).expect("a valid address");
-            if ready(&channel, &mut process).await {
-                return Server {
-                    name: "etcd",
-                    address,
-                    channel,
-                    kind: Kind::Etcd(process),
-                    _data: data,
-                };
-            }
+        let starting = tokio::task::spawn_blocking(|| testbed::Engine::etcd().start());
+        let process = starting.await.expect("starting does not panic");
+        // The error carries the tail of its log.
+        let process = process.unwrap_or_else(|error| panic!("this suite needs an etcd: {error}"));
+        let address = process.address();
+        Server {
+            name: "etcd",
+            address,
+            channel: connect(address).expect("a valid address"),
+            kind: Kind::Etcd { process },
         }
-        panic!("etcd did not start in {PORT_ATTEMPTS} attempts");
     }
 
     /// One of each, the engine first.
@@ -172,16 +126,16 @@ impl Server {
     /// The engine's handle.
     pub fn running(&self) -> &Running {
         match &self.kind {
-            Kind::Embedded(running) => running,
-            Kind::Etcd(_) => panic!("etcd runs in a process of its own"),
+            Kind::Embedded { running, .. } => running,
+            Kind::Etcd { .. } => panic!("etcd runs in a process of its own"),
         }
     }
 
-    /// Stops the engine; the directory goes with the returned guard.
+    /// Stops the engine; its directory goes with it.
     pub async fn stop(self) {
         match self.kind {
-            Kind::Embedded(running) => running.stop().await.expect("the engine stops"),
-            Kind::Etcd(process) => drop(process),
+            Kind::Embedded { running, _data } => running.stop().await.expect("the engine stops"),
+            Kind::Etcd { process } => drop(process),
         }
     }
 
@@ -206,8 +160,8 @@ impl Server {
 
     async fn compact(&self, revision: i64) -> Result<(), Status> {
         match &self.kind {
-            Kind::Embedded(running) => Ok(running.compact(revision).await?),
-            Kind::Etcd(_) => etcd_compact(self.channel.clone(), revision).await,
+            Kind::Embedded { running, .. } => Ok(running.compact(revision).await?),
+            Kind::Etcd { .. } => etcd_compact(self.channel.clone(), revision).await,
         }
     }
 }
@@ -228,31 +182,6 @@ fn connect(address: SocketAddr) -> Result<Channel, tonic::transport::Error> {
     Ok(Endpoint::from_shared(format!("http://{address}"))?
         .tcp_nodelay(true)
         .connect_lazy())
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .and_then(|listener| listener.local_addr())
-        .expect("a free port")
-        .port()
-}
-
-/// Whether the process answers; false when it ended, which is what a taken port does.
-async fn ready(channel: &Channel, process: &mut EtcdProcess) -> bool {
-    let begun = Instant::now();
-    while begun.elapsed() < START_LIMIT {
-        if process.0.try_wait().expect("the process's state").is_some() {
-            return false;
-        }
-        let status = MaintenanceClient::new(channel.clone())
-            .status(StatusRequest {})
-            .await;
-        if status.is_ok_and(|status| status.into_inner().leader != 0) {
-            return true;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("etcd did not answer within {START_LIMIT:?}");
 }
 
 /// etcd's `KV/Compact`, which is not among the calls that the gateway makes.
