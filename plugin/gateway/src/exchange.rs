@@ -218,12 +218,13 @@ impl Exchange {
         let permit = identity
             .permit(&scopes, head.tenant.value())
             .map_err(|error| Failure::Forbidden(error, scopes))?;
-        let has_body = route.operation.is_post();
-        if has_body {
+        if route.operation.is_post() {
             check_body_headers(&head, end, worker.config().max_body_bytes)?;
         }
         let accepted = Accepted::new(permit, &route, &target, &head, worker.config())?;
-        if has_body && !end {
+        if !end {
+            // Also where a body means nothing: nothing is begun before the request is complete, so that whatever cuts it
+            // short cuts off a request and not an answer.
             return Ok(Reached::Body(Box::new(accepted)));
         }
         accepted.ask(&[], worker.config(), host).map(into_job)

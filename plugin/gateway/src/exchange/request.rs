@@ -27,8 +27,8 @@ pub(super) struct Accepted {
     permit: Permit,
     wish: Wish,
     idempotency_key: Option<Vec<u8>>,
-    /// Whether the request names the type of its body.
-    typed: bool,
+    /// Whether a body would be of no known type.
+    takes_no_body: bool,
 }
 
 #[derive(Debug)]
@@ -103,13 +103,13 @@ impl Accepted {
             permit,
             wish,
             idempotency_key: key.map(<[u8]>::to_vec),
-            typed: head.content_type.value().is_some(),
+            takes_no_body: operation.is_post() && head.content_type.value().is_none(),
         })
     }
 
     /// Whether a body would be of no known type.
     pub(super) const fn takes_no_body(&self) -> bool {
-        !self.typed
+        self.takes_no_body
     }
 
     /// Reads the body, if the operation has one, and says what to ask of the accounts.

@@ -161,9 +161,23 @@ fn replies_are_counted_by_what_they_are() {
 fn a_get_or_delete_may_come_with_a_body_that_nobody_reads() {
     let mut world = with_614();
     world.expect(200, &Request::get("/customer/614").body("{"));
-    world.expect(
-        200,
-        &Request::get("/customer/614").json(vec![b'x'; 100_000]),
-    );
+    let nothing_begun = world.engine.puts.len();
+    let too_long = Request::delete("614").json(vec![b'x'; 100_000]);
+    world.expect(413, &too_long);
+    assert_eq!(world.engine.puts.len(), nothing_begun);
     world.expect(200, &Request::delete("614").body("<xml/>"));
+    assert_eq!(world.engine.puts.len(), nothing_begun + 1);
+}
+
+#[test]
+fn nothing_is_begun_before_a_request_is_complete() {
+    for request in [Request::delete("614"), Request::get("/customer/614")] {
+        let mut world = with_614();
+        let asked = world.head(0, &request.body("{"));
+        world.run();
+        assert!(!world.nodes[0].worker.has_calls());
+        assert!(world.nodes[0].worker.is_idle());
+        world.leave(0, asked);
+        world.expect(200, &Request::get("/customer/614"));
+    }
 }
