@@ -24,6 +24,7 @@ pub mod config_error;
 pub mod engine;
 pub mod exchange;
 pub mod host;
+mod percent;
 mod strict_json;
 #[cfg(test)]
 pub(crate) mod test_support;

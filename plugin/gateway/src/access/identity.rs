@@ -17,11 +17,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// The tenant the token belongs to.
-    #[must_use]
-    pub fn tenant(&self) -> &Tenant {
-        &self.tenant
-    }
+    // Its tenant is not to be had here: whoever names an account needs a permit.
 
     /// The scopes it was given.
     #[must_use]

@@ -4,7 +4,7 @@
 //! a tenant. Every listable prefix ends in `/`; names are percent-encoded, so a `/` cannot occur in one.
 
 use crate::access::Tenant;
-use crate::api::percent;
+use crate::percent;
 
 /// Everything the gateway keeps in the engine stands below this, and carries the layout's version.
 const ROOT: &str = "/points/1";

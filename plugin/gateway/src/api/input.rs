@@ -2,10 +2,10 @@
 
 use super::bad_input::BadInput;
 use super::head::Once;
-use super::percent;
 use crate::accounts::keys::CustomerId;
 use crate::accounts::list::Part;
 use crate::config::{DEFAULT_SITE, Site};
+use crate::percent;
 
 /// The page size of a request that names none.
 pub const DEFAULT_PAGE_SIZE: usize = 60;

@@ -8,7 +8,6 @@ pub mod failure;
 pub mod head;
 pub mod input;
 pub mod media_type;
-pub mod percent;
 pub mod render;
 pub mod reply;
 pub mod route;

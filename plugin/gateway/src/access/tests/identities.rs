@@ -213,7 +213,7 @@ fn the_tenant_is_named_once_or_twice_alike() {
     ];
     for (changes, expected) in table {
         let outcome = identity(changes.clone());
-        let found = outcome.as_ref().map(|identity| identity.tenant().as_str());
+        let found = outcome.as_ref().map(|identity| identity.tenant.as_str());
         assert_eq!(found, expected.ok_or(&NoTenant), "{changes}");
     }
 }

@@ -116,7 +116,7 @@ proptest! {
         if let Ok(text) = String::from_utf8(text) {
             let value = bearer(&sign(Algorithm::EdDsa, r#"{"alg":"EdDSA"}"#, &text));
             if let Ok(identity) = shared().authenticate(Some(&value), at) {
-                let tenant = identity.tenant().as_str();
+                let tenant = identity.tenant.as_str();
                 prop_assert!((3..=16).contains(&tenant.len()));
                 prop_assert!(tenant.starts_with(|first: char| first.is_ascii_lowercase()));
                 prop_assert!(tenant.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()));

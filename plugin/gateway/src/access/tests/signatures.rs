@@ -140,7 +140,7 @@ fn tokens_made_by_another_library_are_understood() {
         let authorization = format!("Bearer {token}");
         let at = |now_ms| access.authenticate(Some(authorization.as_bytes()), now_ms);
         let identity = at(issued_at(&token)).unwrap();
-        assert_eq!(identity.tenant().as_str(), "acme");
+        assert_eq!(identity.tenant.as_str(), "acme");
         assert_eq!(identity.scopes().iter().collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!(
             at(issued_at(&token) + 3_600_000),

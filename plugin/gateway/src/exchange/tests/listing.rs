@@ -134,7 +134,7 @@ fn cursors_stand_also_when_their_customer_is_gone_or_strange() {
     while let Some(cursor) = header(&reply, "x-next-cursor").map(str::to_owned) {
         assert!(cursor.bytes().all(|it| it.is_ascii_graphic()), "{cursor}");
         // The customer that the cursor names is deleted meanwhile.
-        let customer = crate::api::percent::encode(seen.last().expect("one").as_bytes());
+        let customer = crate::percent::encode(seen.last().expect("one").as_bytes());
         world.expect(200, &Request::delete(&customer));
         reply = list(&mut world, &format!("?pageSize=1&next={cursor}"));
         seen.extend(ids(&reply));

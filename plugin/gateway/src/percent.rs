@@ -6,13 +6,13 @@ const HEX: &[u8; 16] = b"0123456789ABCDEF";
 
 /// A `%` that two hexadecimal digits do not follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MalformedEscape;
+pub(crate) struct MalformedEscape;
 
 /// Decodes every escape once. `+` stays `+`.
 ///
 /// # Errors
 /// [`MalformedEscape`] when a `%` is not followed by two hexadecimal digits.
-pub fn decode(bytes: &[u8]) -> Result<Vec<u8>, MalformedEscape> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<u8>, MalformedEscape> {
     let mut out = Vec::with_capacity(bytes.len());
     let mut rest = bytes.iter().copied();
     while let Some(byte) = rest.next() {
@@ -31,7 +31,7 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<u8>, MalformedEscape> {
 ///
 /// # Errors
 /// [`MalformedEscape`] as for [`decode`].
-pub fn decode_query(bytes: &[u8]) -> Result<Vec<u8>, MalformedEscape> {
+pub(crate) fn decode_query(bytes: &[u8]) -> Result<Vec<u8>, MalformedEscape> {
     let spaced: Vec<u8> = bytes
         .iter()
         .map(|&byte| if byte == b'+' { b' ' } else { byte })
@@ -40,7 +40,7 @@ pub fn decode_query(bytes: &[u8]) -> Result<Vec<u8>, MalformedEscape> {
 }
 
 /// Encodes everything but RFC 3986's unreserved characters, so that the result never holds a `/`.
-pub fn encode(bytes: &[u8]) -> String {
+pub(crate) fn encode(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());
     for &byte in bytes {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
