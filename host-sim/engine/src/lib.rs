@@ -49,7 +49,7 @@ pub mod rpc {
 }
 
 /// Revisions that stay readable and watchable by default.
-pub const DEFAULT_RETAINED_REVISIONS: u32 = 10_000;
+pub const DEFAULT_RETAINED_REVISIONS: u32 = 100_000;
 /// Bytes that the past may take by default: what overwritten and deleted versions leave behind.
 pub const DEFAULT_RETAINED_BYTES: u64 = 512 * 1024 * 1024;
 /// Bytes of the file kept in memory by default.

@@ -19,6 +19,9 @@ pub enum Applied {
     Changed(Record),
     /// The operation was done before; it has no effect now.
     Replayed(Replay),
+    /// The operation was done before, as its id says; it has no effect now, but its key is new. This is the state that
+    /// knows the key. Where it cannot be kept, the operation is done all the same.
+    Remembered(Record),
     /// There was nothing to do: a deletion found no account.
     Unchanged,
 }
@@ -68,7 +71,7 @@ pub fn apply(state: &State, operation: &Operation, clock: Timestamp) -> Result<A
     let mark = operation.mark();
     if let Some(replay) = recognise(state, mark, now)? {
         return Ok(match remember_key(state, mark, replay, now) {
-            Some(record) => Applied::Changed(record),
+            Some(record) => Applied::Remembered(record),
             None => Applied::Replayed(replay),
         });
     }
@@ -113,7 +116,8 @@ fn recognise(
 }
 
 /// What has to be kept when an operation that was recognised by its id came with a key of its own: from now on that key
-/// stands for this request and for no other. Nothing else changes.
+/// stands for this request and for no other. Nothing else changes. Not on a tombstone: nothing bounds how many keys it
+/// would be sent.
 fn remember_key(
     state: &State,
     mark: &OperationMark,
@@ -123,15 +127,8 @@ fn remember_key(
     if replay != Replay::Id || mark.key.is_none() {
         return None;
     }
-    match state {
-        State::Absent => None,
-        State::Live(account) => Some(Record::Live(account.at_write(mark, now))),
-        State::Erased(tombstone) => Some(Record::Erased(Tombstone {
-            generation: tombstone.generation,
-            updated_at: now,
-            memory: tombstone.memory.after_write(mark, now),
-        })),
-    }
+    let account = state.live()?;
+    Some(Record::Live(account.at_write(mark, now)))
 }
 
 fn create(
@@ -187,12 +184,12 @@ fn delete(state: &State, mark: &OperationMark, now: Timestamp) -> Applied {
     };
     let mut memory = account.memory.after_write(mark, now);
     if let Some(identity) = &account.opened_by {
-        memory.retire(identity, now);
+        memory.retire(identity, account.created_at, now);
     }
     for entry in &account.entries {
-        memory.retire(&entry.identity, now);
+        memory.retire(&entry.identity, entry.recorded_at, now);
     }
-    memory.retire(&mark.identity, now);
+    memory.retire(&mark.identity, now, now);
     Applied::Changed(Record::Erased(Tombstone {
         generation: account.generation,
         updated_at: now,

@@ -63,11 +63,14 @@ impl Memory {
         memory
     }
 
-    /// Adds an operation of the life that ends at `now`. All of them, however old: a retry that comes late finds no
-    /// account to tell it from a new operation.
-    pub(crate) fn retire(&mut self, identity: &Identity, now: Timestamp) {
-        let identity = identity.clone();
-        self.retired.push(RetiredOperation { identity, at: now });
+    /// Adds an operation, done at `done_at`, of the life that ends at `now`. One with a client's id however old it is: a
+    /// retry that comes late finds no account to tell it from a new operation. A generated id comes again only from the
+    /// gateway that made it, soon or never.
+    pub(crate) fn retire(&mut self, identity: &Identity, done_at: Timestamp, now: Timestamp) {
+        if identity.fingerprint.is_some() || is_remembered(done_at, now) {
+            let identity = identity.clone();
+            self.retired.push(RetiredOperation { identity, at: now });
+        }
     }
 }
 

@@ -219,24 +219,40 @@ fn an_old_operation_is_known_for_24_hours_after_the_deletion_however_old_it_was(
 
 #[test]
 fn a_key_that_came_with_a_known_id_stands_for_that_request_from_then_on() {
-    for end in [None, Some(delete(generated("d")))] {
-        let mut story = Story::of([add(keyed(given("a", 1), 1, 1), lot(5))]);
-        if let Some(delete) = end {
-            assert_eq!(story.run(&delete, NOON + 1), Ok(Outcome::Changed));
-        }
-        let balance_before = story
-            .state
-            .live()
-            .map(|account| account.balance(t(NOON + 1)));
-        let again = add(keyed(given("a", 1), 2, 1), lot(5));
-        assert_eq!(story.run(&again, NOON + 1), Ok(Outcome::Changed));
-        let balance = story
-            .state
-            .live()
-            .map(|account| account.balance(t(NOON + 1)));
-        assert_eq!(balance, balance_before, "no points were added");
-        assert_eq!(story.run(&again, NOON + 2), Ok(Outcome::Replayed));
-        let other = add(keyed(given("b", 2), 2, 2), lot(5));
-        assert_eq!(story.run(&other, NOON + 2), Err(Refusal::KeyReused));
-    }
+    let mut story = Story::of([add(keyed(given("a", 1), 1, 1), lot(5))]);
+    let again = add(keyed(given("a", 1), 2, 1), lot(5));
+    assert_eq!(story.run(&again, NOON + 1), Ok(Outcome::Changed));
+    assert_eq!(story.balance(NOON + 1), 5, "no points were added");
+    assert_eq!(story.run(&again, NOON + 2), Ok(Outcome::Replayed));
+    let other = add(keyed(given("b", 2), 2, 2), lot(5));
+    assert_eq!(story.run(&other, NOON + 2), Err(Refusal::KeyReused));
+    // A tombstone takes no more keys.
+    assert_eq!(
+        story.run(&delete(generated("d")), NOON + 3),
+        Ok(Outcome::Changed)
+    );
+    let once_more = add(keyed(given("a", 1), 3, 1), lot(5));
+    assert_eq!(story.run(&once_more, NOON + 4), Ok(Outcome::Replayed));
+}
+
+#[test]
+fn deleting_makes_room_of_what_was_old_and_had_no_id_of_a_client() {
+    let mut story = Story::of([add(generated("g"), lot(5)), add(given("a", 1), lot(5))]);
+    let later = NOON + 25 * HOUR;
+    assert_eq!(
+        story.run(&delete(generated("d")), later),
+        Ok(Outcome::Changed)
+    );
+    assert_eq!(
+        story.run(&add(generated("n"), lot(1)), later),
+        Ok(Outcome::Changed)
+    );
+    let retired: Vec<&str> = story
+        .account()
+        .memory()
+        .retired
+        .iter()
+        .map(|retired| retired.identity.id.as_str())
+        .collect();
+    assert_eq!(retired, ["a", "d"]);
 }

@@ -45,6 +45,13 @@ impl Place {
             made,
             _locked: folder,
         };
+        // A start that was cut short may have given the file its name and not come to put that on disk: a power cut would
+        // take the name back, and with it all that is acknowledged from now on.
+        sync(&place.data_dir).map_err(error)?;
+        for above in place.data_dir.ancestors().skip(1) {
+            // A folder that was there may be closed to us.
+            let _ = sync(above);
+        }
         place.clear().map_err(error)?;
         Ok(place)
     }

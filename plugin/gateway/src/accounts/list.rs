@@ -280,7 +280,9 @@ impl List {
             more,
         };
         let kept = std::mem::take(&mut self.kept);
+        self.kept_bytes = 0;
         for (customer, document) in kept.into_iter().skip(skip).take(take) {
+            self.kept_bytes = self.kept_bytes.saturating_add(held(&customer, &document));
             match document {
                 Some(document) => page.documents.push((customer, document)),
                 None => page.to_fetch.push_back(customer),

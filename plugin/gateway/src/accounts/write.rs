@@ -179,6 +179,11 @@ impl Write {
                 Ok(()) => return Progress::Call,
                 Err(refusal) => Outcome::Refused(refusal),
             },
+            Ok(Applied::Remembered(next)) => match self.commit(&next, base.revision) {
+                Ok(()) => return Progress::Call,
+                // The account is full to the last byte: its new key is not remembered, but the operation is done.
+                Err(_) => Outcome::Written(Written::Done),
+            },
             // A client's own id does not tell this request from an earlier one. One that was made with unknown outcome
             // and is found done was most likely done by that; the client asked once and is answered as if once.
             Ok(Applied::Replayed(Replay::Key)) if !self.unsure => {

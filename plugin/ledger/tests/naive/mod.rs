@@ -16,7 +16,7 @@ pub struct Naive {
 
 #[derive(Debug, Default)]
 struct Life {
-    operations: Vec<Identity>,
+    operations: Vec<(Identity, i64)>,
     writes: Vec<Write>,
     ended_at: Option<i64>,
 }
@@ -164,7 +164,7 @@ impl Naive {
             self.lives.push(Life::default());
         }
         let life = self.lives.last_mut().expect("a life");
-        life.operations.push(mark.identity.clone());
+        life.operations.push((mark.identity.clone(), now));
         life.writes.extend(write);
         life.ended_at = matches!(operation, Operation::Delete { .. }).then_some(now);
         Ok(Outcome::Changed)
@@ -191,7 +191,7 @@ impl Naive {
         if !is_same {
             return is_taken.then_some(Err(Refusal::IdReused));
         }
-        let Some(key) = mark.key else {
+        let (Some(key), Some(_)) = (mark.key, self.live()) else {
             return Some(Ok(Outcome::Replayed));
         };
         // The operation is an old one, its key is new: from now on the key stands for it.
@@ -206,8 +206,13 @@ impl Naive {
         let mut is_taken = false;
         for life in &self.lives {
             let counts = life.ended_at.is_none_or(|ended_at| now - ended_at <= DAY);
-            for identity in &life.operations {
-                is_same |= counts && identity == &mark.identity;
+            for (identity, done_at) in &life.operations {
+                // A generated id that was old when its life ended is not kept.
+                let kept = identity.fingerprint.is_some()
+                    || life
+                        .ended_at
+                        .is_none_or(|ended_at| ended_at - done_at <= DAY);
+                is_same |= counts && kept && identity == &mark.identity;
                 is_taken |= life.ended_at.is_none() && identity.id == mark.identity.id;
             }
         }

@@ -139,7 +139,7 @@ impl Story {
 
     pub fn run(&mut self, operation: &Operation, clock: i64) -> Result<Outcome, Refusal> {
         match apply(&self.state, operation, t(clock))? {
-            Applied::Changed(next) => {
+            Applied::Changed(next) | Applied::Remembered(next) => {
                 self.state = next.into();
                 Ok(Outcome::Changed)
             }
