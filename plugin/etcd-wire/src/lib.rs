@@ -18,5 +18,3 @@ pub const KV: &str = "etcdserverpb.KV";
 pub const RANGE: &str = "Range";
 /// Method of [`KV`]: compare, then one of two lists of operations, as one step.
 pub const TXN: &str = "Txn";
-/// The gRPC service of change feeds.
-pub const WATCH: &str = "etcdserverpb.Watch";
