@@ -1,6 +1,9 @@
 //! The host's synchronous facilities, as the port that the gateway wants.
 
-use gateway::host::{Counter, Host, Mismatch, NoRandomness, Severity, Shared, SharedVersion, When};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use gateway::host::{Counter, Gauge, Host, Mismatch, NoRandomness, Severity, Shared, SharedVersion, When};
 use ledger::Timestamp;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{LogLevel, MetricType};
@@ -12,6 +15,8 @@ const NO_VERSION: u32 = u32::MAX;
 pub struct ProxyHost {
     /// The metrics' ids, in the order of [`Counter::ALL`]; each definition allocates, so they are defined once.
     metrics: Vec<u32>,
+    /// The gauges' ids and last values. Which there are depends on the configuration.
+    gauges: RefCell<BTreeMap<Gauge, (u32, u64)>>,
 }
 
 impl ProxyHost {
@@ -21,6 +26,7 @@ impl ProxyHost {
             |counter: Counter| hostcalls::define_metric(MetricType::Counter, counter.name());
         Self {
             metrics: Counter::ALL.into_iter().flat_map(define).collect(),
+            gauges: RefCell::default(),
         }
     }
 }
@@ -68,8 +74,25 @@ impl Host for ProxyHost {
         }
     }
 
+    fn gauge(&self, gauge: Gauge, value: u64) {
+        let Ok(mut gauges) = self.gauges.try_borrow_mut() else {
+            return;
+        };
+        let known = gauges.get(&gauge).copied();
+        let id = match known {
+            Some((_, shown)) if shown == value => return,
+            Some((id, _)) => Some(id),
+            None => hostcalls::define_metric(MetricType::Gauge, &gauge.name()).ok(),
+        };
+        if let Some(id) = id {
+            let _ = hostcalls::record_metric(id, value);
+            gauges.insert(gauge, (id, value));
+        }
+    }
+
     fn log(&self, severity: Severity, line: &str) {
         let level = match severity {
+            Severity::Info => LogLevel::Info,
             Severity::Warning => LogLevel::Warn,
             Severity::Error => LogLevel::Error,
         };

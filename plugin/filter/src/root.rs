@@ -12,6 +12,7 @@ use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{BufferType, ContextType, LogLevel};
 
+use crate::host::ProxyHost;
 use crate::stream::Stream;
 use crate::vm::{SharedVm, Vm};
 
@@ -32,12 +33,12 @@ impl Root {
         }
     }
 
-    fn configure(size: usize) -> Result<Worker, ConfigError> {
+    fn configure(size: usize, host: &ProxyHost) -> Result<Worker, ConfigError> {
         let json = hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size)
             .ok()
             .flatten()
             .ok_or_else(|| ConfigError::new("", "is missing"))?;
-        Worker::new(Config::parse(&json)?)
+        Worker::new(Config::parse(&json)?, host)
     }
 
     /// Runs `change` on the VM, then carries out what it led to.
@@ -66,6 +67,16 @@ impl Context for Root {
         self.with_vm(|vm| vm.answered(token_id, answer));
     }
 
+    fn on_http_call_response(
+        &mut self,
+        token_id: u32,
+        num_headers: usize,
+        body_size: usize,
+        _num_trailers: usize,
+    ) {
+        self.with_vm(|vm| vm.fetched(token_id, num_headers, body_size));
+    }
+
     fn on_done(&mut self) -> bool {
         let busy = self
             .vm
@@ -79,9 +90,10 @@ impl Context for Root {
 
 impl RootContext for Root {
     fn on_configure(&mut self, plugin_configuration_size: usize) -> bool {
-        match Self::configure(plugin_configuration_size) {
+        let host = ProxyHost::new();
+        match Self::configure(plugin_configuration_size, &host) {
             Ok(worker) => {
-                self.vm = Some(Rc::new(RefCell::new(Vm::new(worker, self.id))));
+                self.vm = Some(Rc::new(RefCell::new(Vm::new(worker, host, self.id))));
                 let period = Duration::from_millis(TICK_MS.into());
                 hostcalls::set_tick_period(period).is_ok()
             }

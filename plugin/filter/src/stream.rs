@@ -5,7 +5,7 @@ use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, BufferType, MapType};
 
-use crate::vm::{SharedVm, send, strip_identity};
+use crate::vm::{SharedVm, change_headers, send};
 
 /// One HTTP stream of a configured VM.
 pub struct Stream {
@@ -30,6 +30,14 @@ impl Stream {
             // Only if a host called back into the VM while it was running, which no host may.
             Err(_) => Step::AwaitOutcome,
         }
+    }
+
+    /// Whether only the gateway may send a field of this name to an upstream.
+    fn is_forged(&self, name: &str) -> bool {
+        self.vm.try_borrow().is_ok_and(|vm| {
+            let policy = vm.worker.policy();
+            policy.identity_headers().covers(name.as_bytes())
+        })
     }
 
     /// More of the body is there, or all of it.
@@ -72,14 +80,10 @@ impl HttpContext for Stream {
             .iter()
             .map(|(name, value)| (name.as_bytes(), value.as_slice()))
             .collect();
-        let step = self.advance(Input::Head {
+        act(self.advance(Input::Head {
             headers: &headers,
             end: end_of_stream,
-        });
-        if matches!(step, Step::PassOn) {
-            strip_identity(headers.iter().map(|&(name, _)| name));
-        }
-        act(step)
+        }))
     }
 
     fn on_http_request_body(&mut self, body_size: usize, end_of_stream: bool) -> Action {
@@ -89,6 +93,13 @@ impl HttpContext for Stream {
     }
 
     fn on_http_request_trailers(&mut self, _num_trailers: usize) -> Action {
+        // Some servers take trailers for headers.
+        let trailers = hostcalls::get_map_bytes(MapType::HttpRequestTrailers).unwrap_or_default();
+        for (name, _) in &trailers {
+            if self.is_forged(name) {
+                let _ = hostcalls::remove_map_value(MapType::HttpRequestTrailers, name);
+            }
+        }
         // With trailers the end of the body is never announced by itself.
         self.body_grown(true)
     }
@@ -96,7 +107,11 @@ impl HttpContext for Stream {
 
 fn act(step: Step) -> Action {
     match step {
-        Step::PassOn => Action::Continue,
+        Step::PassOn(onward) => {
+            change_headers(&onward);
+            Action::Continue
+        }
+        Step::Passing => Action::Continue,
         Step::Reply(reply) => {
             send(&reply);
             Action::Pause

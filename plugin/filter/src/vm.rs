@@ -10,11 +10,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use gateway::engine::{Answer, Call, CallId};
-use gateway::exchange::{Exchange, IDENTITY_HEADERS, Input, Step};
+use gateway::exchange::{Exchange, Input, Onward, Step};
+use gateway::gate::{Fetch, Fetched};
 use gateway::host::{Host, Severity};
-use gateway::worker::{ExchangeId, Woken, Worker};
+use gateway::wake::{ExchangeId, Woken};
+use gateway::worker::Worker;
 use proxy_wasm::hostcalls;
-use proxy_wasm::types::MapType;
+use proxy_wasm::types::{BufferType, MapType};
 
 use crate::host::ProxyHost;
 
@@ -32,18 +34,21 @@ pub struct Vm {
     exchanges: BTreeMap<u32, Exchange>,
     /// Calls under way by the host's token.
     tokens: BTreeMap<u32, CallId>,
+    /// Fetches under way by the host's token: HTTP calls have numbers of their own.
+    fetches: BTreeMap<u32, Fetch>,
     bell: Option<u32>,
     bell_rung: bool,
 }
 
 impl Vm {
-    pub fn new(worker: Worker, root_context: u32) -> Self {
+    pub fn new(worker: Worker, host: ProxyHost, root_context: u32) -> Self {
         Self {
-            host: ProxyHost::new(),
+            host,
             worker,
             root_context,
             exchanges: BTreeMap::new(),
             tokens: BTreeMap::new(),
+            fetches: BTreeMap::new(),
             bell: None,
             bell_rung: false,
         }
@@ -84,6 +89,9 @@ impl Vm {
         for call in self.worker.take_calls() {
             self.make(call);
         }
+        for fetch in self.worker.take_fetches() {
+            self.fetch(fetch);
+        }
         let woken = self.worker.take_woken();
         if woken.is_empty() {
             return;
@@ -117,6 +125,34 @@ impl Vm {
         }
     }
 
+    /// Hands over the answer to a fetch. From the root's callback, in which the answer can be read.
+    pub fn fetched(&mut self, token: u32, num_headers: usize, body_bytes: usize) {
+        let Some(fetch) = self.fetches.remove(&token) else {
+            return;
+        };
+        let answer = read_answer(&fetch, num_headers, body_bytes);
+        self.worker.fetched(fetch.id, answer, &self.host);
+    }
+
+    fn fetch(&mut self, fetch: Fetch) {
+        let headers = vec![
+            (":method", "GET"),
+            (":scheme", "http"),
+            (":authority", fetch.authority.as_str()),
+            (":path", fetch.path.as_str()),
+            ("accept", "application/json"),
+        ];
+        let timeout = Duration::from_millis(fetch.timeout_ms.into());
+        let made =
+            hostcalls::dispatch_http_call(&fetch.cluster, headers, None, Vec::new(), timeout);
+        match made {
+            Ok(token) => {
+                self.fetches.insert(token, fetch);
+            }
+            Err(_) => self.worker.fetched(fetch.id, Fetched::Nothing, &self.host),
+        }
+    }
+
     fn wake(&mut self, woken: Woken) {
         let ExchangeId(stream) = woken.exchange;
         let Some(exchange) = self.exchanges.get_mut(&stream) else {
@@ -127,9 +163,14 @@ impl Vm {
             self.exchanges.remove(&stream);
             return;
         }
-        let outcome = Input::Outcome(woken.outcome);
-        if let Step::Reply(reply) = exchange.advance(outcome, &mut self.worker, &self.host) {
-            send(&reply);
+        match exchange.advance(Input::News(woken.news), &mut self.worker, &self.host) {
+            Step::Reply(reply) => send(&reply),
+            Step::PassOn(onward) => {
+                change_headers(&onward);
+                let _ = hostcalls::resume_http_request();
+            }
+            // The stream's own callbacks go on, or the worker wakes it again.
+            Step::AwaitBody | Step::AwaitOutcome | Step::Passing | Step::Settled => {}
         }
     }
 
@@ -175,14 +216,42 @@ pub fn send(reply: &gateway::api::reply::Reply) {
     let _ = hostcalls::send_http_response(reply.status.into(), headers, body);
 }
 
-/// Takes every client-sent copy of an identity header off the request.
-pub fn strip_identity<'a>(names: impl Iterator<Item = &'a [u8]>) {
-    for name in names {
-        let identity = IDENTITY_HEADERS
-            .iter()
-            .find(|identity| name.eq_ignore_ascii_case(identity.as_bytes()));
-        if let Some(identity) = identity {
-            let _ = hostcalls::remove_map_value(MapType::HttpRequestHeaders, identity);
-        }
+/// Makes a request's headers what its upstream is to see. Only while they are held back.
+pub fn change_headers(onward: &Onward) {
+    for name in &onward.remove {
+        let _ = hostcalls::remove_map_value(MapType::HttpRequestHeaders, name);
+    }
+    for (name, value) in &onward.add {
+        let _ = hostcalls::set_map_value(MapType::HttpRequestHeaders, name, Some(value));
+    }
+}
+
+/// The answer to a fetch, as it lies in the host now.
+fn read_answer(fetch: &Fetch, num_headers: usize, body_bytes: usize) -> Fetched {
+    // Without headers there was no answer, and asking for one ends the VM.
+    if num_headers == 0 {
+        return Fetched::Nothing;
+    }
+    if body_bytes > fetch.max_bytes {
+        return Fetched::TooLarge;
+    }
+    let status = hostcalls::get_map_value_bytes(MapType::HttpCallResponseHeaders, ":status")
+        .ok()
+        .flatten()
+        .and_then(|status| std::str::from_utf8(&status).ok()?.parse().ok());
+    let body = match body_bytes {
+        0 => Some(Vec::new()),
+        bytes => hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, bytes)
+            .ok()
+            .flatten()
+            // Less than was announced would be another document.
+            .filter(|body| body.len() == bytes),
+    };
+    match (status, body) {
+        (Some(status), Some(body)) => Fetched::Answer {
+            status,
+            body: body.into(),
+        },
+        _ => Fetched::Nothing,
     }
 }

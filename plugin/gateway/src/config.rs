@@ -3,6 +3,7 @@
 //! Unknown fields, wrong types and values out of bounds are errors that name the field's path; nothing is guessed or
 //! clamped. The reference, with every default, is `docs/configuration.md`.
 
+mod access;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -11,9 +12,16 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+pub use self::access::{
+    DecisionLines, DecisionLogConfig, IdentityHeaders, RevocationConfig, TokensConfig,
+};
 use crate::access::{Access, IssuerConfig, TenantConfig};
 use crate::accounts::list::Limits;
+use crate::api::cors::CorsConfig;
 use crate::config_error::ConfigError;
+use crate::policy::Policy;
+use crate::rules::config::ClaimTestConfig;
+use crate::rules::{OperationsConfig, RuleConfig};
 
 /// The longest body that may be configured, in bytes.
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -48,6 +56,33 @@ pub struct Config {
     /// How a token names its tenant.
     #[serde(default)]
     pub tenant: TenantConfig,
+    /// How tokens are remembered.
+    #[serde(default)]
+    pub tokens: TokensConfig,
+    /// How revoked tokens become known.
+    #[serde(default)]
+    pub revocation: RevocationConfig,
+    /// What the operations require, where that is not the default.
+    #[serde(default)]
+    pub operations: OperationsConfig,
+    /// Tests of claims for all operations.
+    #[serde(default)]
+    pub operation_claims: Vec<ClaimTestConfig>,
+    /// Paths below which everything is refused that no rule is for.
+    #[serde(default)]
+    pub guarded_prefixes: Vec<String>,
+    /// Rules for routes that the gateway guards and does not serve.
+    #[serde(default)]
+    pub rules: Vec<RuleConfig>,
+    /// The headers that tell upstreams who is calling.
+    #[serde(default)]
+    pub identity_headers: IdentityHeaders,
+    /// What browsers of other origins may do; absent: nothing.
+    #[serde(default)]
+    pub cors: Option<CorsConfig>,
+    /// What is logged of decisions.
+    #[serde(default)]
+    pub decision_log: DecisionLogConfig,
     /// The sites by code.
     #[serde(default = "default_sites")]
     pub sites: BTreeMap<String, Site>,
@@ -150,7 +185,20 @@ impl Config {
         if self.realm.contains(['"', '\\']) {
             return Err(ConfigError::new("realm", "must not hold `\"` or `\\`"));
         }
-        Access::new(&self.issuers, &self.tenant)?;
+        let policy = Policy::new(self)?;
+        Access::new(&self.issuers, &self.tenant, policy.tested_claims())?;
+        self.tokens
+            .check()
+            .map_err(|error| error.within("tokens"))?;
+        self.revocation
+            .check()
+            .map_err(|error| error.within("revocation"))?;
+        self.identity_headers
+            .check()
+            .map_err(|error| error.within("identity_headers"))?;
+        self.decision_log
+            .check()
+            .map_err(|error| error.within("decision_log"))?;
         if self.sites.is_empty() || self.sites.len() > MAX_SITES {
             let problem = format!("1 to {MAX_SITES} sites must be configured");
             return Err(ConfigError::new("sites", problem));

@@ -6,27 +6,27 @@
 //! How to drive it: [`Exchange::advance`] with the head, then as the returned [`Step`] says. After a reply or a pass-on
 //! nothing changes any more: whatever comes late is answered with [`Step::Settled`] or, again, [`Step::PassOn`].
 
+mod decision;
+mod incoming;
+mod judge;
 mod request;
 #[cfg(test)]
 mod tests;
 
 use ledger::Timestamp;
 
+use self::incoming::{Arrived, Incoming};
+use self::judge::judge;
 use self::request::{Accepted, Asked};
-use crate::access::{MANAGE, VIEW};
 use crate::accounts::job::{Job, Outcome, Written};
-use crate::api::bad_input::BadInput;
 use crate::api::failure::{Context, Failure};
-use crate::api::head::{Head, MAX_ECHOED_PATH_BYTES, Once};
+use crate::api::head::{Head, MAX_ECHOED_PATH_BYTES};
 use crate::api::media_type;
 use crate::api::reply::Reply;
-use crate::api::route::{NoRoute, Target, route};
+use crate::api::route::Target;
 use crate::host::{Counter, Host, Severity};
-use crate::worker::{ExchangeId, Worker};
-
-/// Headers that tell an upstream who is calling. Only the gateway may set them, so a client's copies are removed from
-/// every request that is passed on.
-pub const IDENTITY_HEADERS: [&str; 3] = ["x-tenant", "x-scopes", "x-subject"];
+use crate::wake::{ExchangeId, News};
+use crate::worker::Worker;
 
 /// What happens to an exchange.
 #[derive(Debug)]
@@ -47,8 +47,8 @@ pub enum Input<'a> {
     Body(&'a [u8]),
     /// The body is complete, but the host does not hand it over.
     BodyLost,
-    /// The job is over that the exchange waited for.
-    Outcome(Outcome),
+    /// What the exchange waited for.
+    News(News),
 }
 
 /// What to do now.
@@ -60,10 +60,21 @@ pub enum Step {
     AwaitOutcome,
     /// Send this reply; the exchange is over.
     Reply(Reply),
-    /// Pass the request on without [`IDENTITY_HEADERS`]; the exchange is over, whatever follows passes too.
-    PassOn,
+    /// Pass the request on with its headers changed; the exchange is over.
+    PassOn(Box<Onward>),
+    /// Pass on this part too: the request was passed on already.
+    Passing,
     /// Nothing: the reply was sent already.
     Settled,
+}
+
+/// How a request that is passed on differs from the one that came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Onward {
+    /// Headers to remove, all of that name: the client's copies of what only the gateway may say.
+    pub remove: Vec<String>,
+    /// Headers to set after that.
+    pub add: Vec<(String, String)>,
 }
 
 /// One request.
@@ -80,11 +91,14 @@ struct Frame {
     /// The path below the common prefix.
     instance: String,
     problem_details: bool,
+    origin: Option<Vec<u8>>,
 }
 
 #[derive(Debug)]
 enum State {
     New,
+    /// Cannot be judged yet; the gate wakes it.
+    AwaitsAccess(Box<Incoming>),
     AwaitsBody(Box<Accepted>),
     AwaitsOutcome(Asked),
     /// Passed on: the rest of the request passes too.
@@ -95,7 +109,11 @@ enum State {
 
 /// How far an exchange got without failing.
 enum Reached {
-    PassOn,
+    PassOn(Box<Onward>),
+    /// Not to be judged yet.
+    Held(Box<Incoming>),
+    /// The answer to a browser's question; it is complete as it is.
+    Preflight(Reply),
     Body(Box<Accepted>),
     Job(Asked, Box<Job>),
     Reply(Reply),
@@ -115,28 +133,44 @@ impl Exchange {
     /// Whether the exchange waits for the worker.
     #[must_use]
     pub const fn awaits_outcome(&self) -> bool {
-        matches!(self.state, State::AwaitsOutcome(_))
+        matches!(
+            self.state,
+            State::AwaitsOutcome(_) | State::AwaitsAccess(_)
+        )
     }
 
     /// Goes on.
     pub fn advance(&mut self, input: Input<'_>, worker: &mut Worker, host: &impl Host) -> Step {
         let reached = match (std::mem::replace(&mut self.state, State::Settled), input) {
-            (State::New, Input::Head { headers, end }) => self.head(headers, end, worker, host),
-            (State::AwaitsBody(accepted), Input::BodyGrown { total_bytes }) => {
-                let max_bytes = worker.config().max_body_bytes;
-                if total_bytes > 0 && accepted.takes_no_body() {
-                    Err(Failure::UnsupportedMediaType)
-                } else if total_bytes > max_bytes {
-                    Err(Failure::BodyTooLarge { max_bytes })
-                } else {
-                    Ok(Reached::Body(accepted))
-                }
+            (State::New, Input::Head { headers, end }) => {
+                let incoming = self.head(headers, end, worker, host);
+                judge(self.id, incoming, worker, host)
             }
+            (State::AwaitsAccess(incoming), Input::News(News::Access)) => {
+                judge(self.id, incoming, worker, host)
+            }
+            (State::AwaitsAccess(incoming), Input::BodyGrown { total_bytes }) => {
+                return self.keep(incoming, Arrived::Part { total_bytes });
+            }
+            (State::AwaitsAccess(incoming), Input::Body(bytes)) => {
+                let total_bytes = bytes.len();
+                let whole = match total_bytes > worker.config().max_body_bytes {
+                    true => Arrived::TooLong { total_bytes },
+                    false => Arrived::Whole(bytes.to_vec()),
+                };
+                return self.keep(incoming, whole);
+            }
+            (State::AwaitsAccess(incoming), Input::BodyLost) => {
+                return self.keep(incoming, Arrived::Lost);
+            }
+            (State::AwaitsBody(accepted), Input::BodyGrown { total_bytes }) => accepted
+                .check_body(total_bytes, worker.config().max_body_bytes)
+                .map(|()| Reached::Body(accepted)),
             (State::AwaitsBody(accepted), Input::Body(bytes)) => {
                 (*accepted).ask(bytes, worker.config(), host).map(into_job)
             }
             (State::AwaitsBody(_), Input::BodyLost) => Err(Failure::Unavailable),
-            (State::AwaitsOutcome(asked), Input::Outcome(outcome)) => asked
+            (State::AwaitsOutcome(asked), Input::News(News::Outcome(outcome))) => asked
                 .reply(outcome, worker.config(), host.now())
                 .map(Reached::Reply),
             (state, _) => {
@@ -144,8 +178,8 @@ impl Exchange {
                 self.state = state;
                 return match self.state {
                     State::AwaitsBody(_) => Step::AwaitBody,
-                    State::AwaitsOutcome(_) => Step::AwaitOutcome,
-                    State::PassedOn => Step::PassOn,
+                    State::AwaitsOutcome(_) | State::AwaitsAccess(_) => Step::AwaitOutcome,
+                    State::PassedOn => Step::Passing,
                     State::New | State::Settled => Step::Settled,
                 };
             }
@@ -160,16 +194,26 @@ impl Exchange {
         host: &impl Host,
     ) -> Step {
         let failure = match reached {
-            Ok(Reached::PassOn) => {
+            Ok(Reached::PassOn(onward)) => {
                 self.state = State::PassedOn;
                 host.count(Counter::PassedOn);
-                return Step::PassOn;
+                return Step::PassOn(onward);
             }
+            Ok(Reached::Held(incoming)) => {
+                // More of the body may come meanwhile.
+                let step = match incoming.end {
+                    true => Step::AwaitOutcome,
+                    false => Step::AwaitBody,
+                };
+                self.state = State::AwaitsAccess(incoming);
+                return step;
+            }
+            Ok(Reached::Preflight(reply)) => return answer(reply, host),
             Ok(Reached::Body(accepted)) => {
                 self.state = State::AwaitsBody(accepted);
                 return Step::AwaitBody;
             }
-            Ok(Reached::Reply(reply)) => return answer(reply, host),
+            Ok(Reached::Reply(reply)) => return answer(self.decorated(reply, worker), host),
             Ok(Reached::Job(asked, job)) => match worker.submit(self.id, *job, host) {
                 Ok(()) => {
                     self.state = State::AwaitsOutcome(asked);
@@ -181,53 +225,55 @@ impl Exchange {
         };
         let now = host.now();
         self.report(&failure, host);
-        answer(failure.reply(&self.context(worker, now)), host)
+        let reply = failure.reply(&self.context(worker, now));
+        answer(self.decorated(reply, worker), host)
     }
 
-    /// Judges the head, in the order of precedence that [`Failure`] declares; only a repeated header comes before
-    /// everything else, because it leaves open what the request says.
+    /// Keeps what of a body came before its request could be judged.
+    fn keep(&mut self, mut incoming: Box<Incoming>, body: Arrived) -> Step {
+        // What is not for the API is passed on as it stands in the host's buffer.
+        let more = matches!(body, Arrived::Part { .. }) && Target::of(&incoming.head.path).is_some();
+        incoming.body = body;
+        self.state = State::AwaitsAccess(incoming);
+        match more {
+            true => Step::AwaitBody,
+            false => Step::AwaitOutcome,
+        }
+    }
+
+    /// What the browser of another origin must be told besides.
+    fn decorated(&self, reply: Reply, worker: &Worker) -> Reply {
+        match worker.policy().cors() {
+            Some(cors) => cors.decorate(reply, self.frame.origin.as_deref()),
+            None => reply,
+        }
+    }
+
+    /// Reads the head and keeps what every reply will need of it.
     fn head(
         &mut self,
         headers: &[(&[u8], &[u8])],
         end: bool,
         worker: &Worker,
         host: &impl Host,
-    ) -> Result<Reached, Failure> {
+    ) -> Box<Incoming> {
+        let policy = worker.policy();
+        let names = headers.iter().map(|&(name, _)| name);
+        let forged: Vec<String> = names
+            .filter(|name| policy.identity_headers().covers(name))
+            .map(|name| String::from_utf8_lossy(name).into_owned())
+            .collect();
+        if !forged.is_empty() {
+            host.count(Counter::ForgedIdentity);
+        }
         let head = Head::read(headers.iter().copied());
-        let Some(target) = Target::of(&head.path) else {
-            return Ok(Reached::PassOn);
-        };
-        self.frame = Frame::of(&head, &target);
-        refuse_repeated(&head.authorization, "Authorization")?;
-        refuse_repeated(&head.tenant, "Emporix-Tenant")?;
-        refuse_repeated(&head.idempotency_key, "Idempotency-Key")?;
-        let now = host.now();
-        let identity = worker
-            .access()
-            .authenticate(head.authorization.value(), now.as_millis())
-            .map_err(Failure::Unauthenticated)?;
-        let route = route(&head.method, &target).map_err(|error| match error {
-            NoRoute::UnknownPath => Failure::UnknownPath,
-            NoRoute::WrongMethod { allow } => Failure::WrongMethod { allow },
-        })?;
-        let scopes = if route.operation.is_read() {
-            VIEW
-        } else {
-            MANAGE
-        };
-        let permit = identity
-            .permit(&scopes, head.tenant.value())
-            .map_err(|error| Failure::Forbidden(error, scopes))?;
-        if route.operation.is_post() {
-            check_body_headers(&head, end, worker.config().max_body_bytes)?;
-        }
-        let accepted = Accepted::new(permit, &route, &target, &head, worker.config())?;
-        if !end {
-            // Also where a body means nothing: nothing is begun before the request is complete, so that whatever cuts it
-            // short cuts off a request and not an answer.
-            return Ok(Reached::Body(Box::new(accepted)));
-        }
-        accepted.ask(&[], worker.config(), host).map(into_job)
+        self.frame = Frame::of(&head);
+        Box::new(Incoming {
+            head,
+            forged,
+            end,
+            body: Arrived::default(),
+        })
     }
 
     fn context<'a>(&'a self, worker: &'a Worker, now: Timestamp) -> Context<'a> {
@@ -244,6 +290,7 @@ impl Exchange {
         let severity = match failure {
             Failure::Corrupt(_) | Failure::Unexpected => Severity::Error,
             Failure::Unavailable | Failure::Overloaded | Failure::NoRandomness => Severity::Warning,
+            // Decisions on access have a line of their own; there may be very many of them.
             _ => return,
         };
         let mut line = format!(
@@ -259,12 +306,16 @@ impl Exchange {
 }
 
 impl Frame {
-    fn of(head: &Head, target: &Target<'_>) -> Self {
-        let path = target.below_prefix;
+    fn of(head: &Head) -> Self {
+        let path = match Target::of(&head.path) {
+            Some(target) => target.below_prefix,
+            None => head.path.split(|&byte| byte == b'?').next().unwrap_or_default(),
+        };
         let echoed = path.get(..MAX_ECHOED_PATH_BYTES).unwrap_or(path);
         Self {
             instance: String::from_utf8_lossy(echoed).into_owned(),
             problem_details: media_type::prefers_problem(&head.accept),
+            origin: head.origin.value().map(<[u8]>::to_vec),
         }
     }
 }
@@ -280,33 +331,4 @@ fn answer(reply: Reply, host: &impl Host) -> Step {
         _ => Counter::Success,
     });
     Step::Reply(reply)
-}
-
-fn refuse_repeated(header: &Once, name: &'static str) -> Result<(), Failure> {
-    if header.is_repeated() {
-        return Err(Failure::BadInput(BadInput::RepeatedHeader(name)));
-    }
-    Ok(())
-}
-
-/// What the head says of the body: a type that we do not read, or a length that we do not take.
-fn check_body_headers(head: &Head, end: bool, max_bytes: usize) -> Result<(), Failure> {
-    let readable = match &head.content_type {
-        Once::Sent(value) => media_type::is_json(value),
-        // Without a type there must be no body; of one without a length that shows when its first byte comes.
-        Once::Absent => end || matches!(head.content_length.value(), None | Some(b"0")),
-        Once::Repeated => false,
-    };
-    if !readable {
-        return Err(Failure::UnsupportedMediaType);
-    }
-    let declared = head
-        .content_length
-        .value()
-        .and_then(|value| std::str::from_utf8(value).ok()?.parse::<u64>().ok());
-    let max = u64::try_from(max_bytes).unwrap_or(u64::MAX);
-    if declared.is_some_and(|bytes| bytes > max) {
-        return Err(Failure::BodyTooLarge { max_bytes });
-    }
-    Ok(())
 }

@@ -5,6 +5,8 @@
 
 use ledger::Timestamp;
 
+use crate::access::Algorithm;
+
 /// What the gateway counts. Names are fixed: a tenant or a customer never becomes part of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Counter {
@@ -26,13 +28,47 @@ pub enum Counter {
     CommitResends,
     /// Writes that started from a document in shared data and saved a read.
     BaseHits,
-    /// Answers of the engine that nothing waited for any more.
+    /// Answers of the engine, or to fetches, that nothing waited for any more.
     LateAnswers,
+    /// Requests that access control let through.
+    Allowed,
+    /// Requests without a good token.
+    Unauthenticated,
+    /// Requests that their token, or no token, entitles to.
+    Forbidden,
+    /// Requests that could not be decided on.
+    Undecided,
+    /// Requests that a rule in report mode would have refused.
+    WouldRefuse,
+    /// Requests that named another tenant than their token.
+    TenantMismatch,
+    /// Requests that came with a header that only the gateway may set.
+    ForgedIdentity,
+    /// Requests with a revoked token.
+    RevokedTokens,
+    /// Tokens that were remembered as verified.
+    TokenCacheHits,
+    /// Tokens that were remembered as bad.
+    RefusedTokenCacheHits,
+    /// Tokens that were not looked at because the budget for bad ones was spent.
+    TokensOverBudget,
+    /// Signatures that the host checked.
+    SignaturesNative,
+    /// Signatures that were checked in the module.
+    SignaturesComputed,
+    /// Fetches of a key set.
+    KeyFetches,
+    /// Those of them that an unknown key id led to.
+    KeyRefetches,
+    /// Those that brought nothing usable.
+    KeyFetchFailures,
+    /// Readings of the deny-list that brought nothing usable, and entries in it that make no sense.
+    DenyListFailures,
 }
 
 impl Counter {
     /// Every counter, for a shell that defines them once per VM.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 27] = [
         Self::Success,
         Self::ClientError,
         Self::ServerError,
@@ -43,6 +79,23 @@ impl Counter {
         Self::CommitResends,
         Self::BaseHits,
         Self::LateAnswers,
+        Self::Allowed,
+        Self::Unauthenticated,
+        Self::Forbidden,
+        Self::Undecided,
+        Self::WouldRefuse,
+        Self::TenantMismatch,
+        Self::ForgedIdentity,
+        Self::RevokedTokens,
+        Self::TokenCacheHits,
+        Self::RefusedTokenCacheHits,
+        Self::TokensOverBudget,
+        Self::SignaturesNative,
+        Self::SignaturesComputed,
+        Self::KeyFetches,
+        Self::KeyRefetches,
+        Self::KeyFetchFailures,
+        Self::DenyListFailures,
     ];
 
     /// The metric's name, as it stands in `/stats`.
@@ -59,6 +112,63 @@ impl Counter {
             Self::CommitResends => "reward_points.commit.resends",
             Self::BaseHits => "reward_points.commit.base_hits",
             Self::LateAnswers => "reward_points.engine.late_answers",
+            Self::Allowed => "reward_points.access.allowed",
+            Self::Unauthenticated => "reward_points.access.unauthenticated",
+            Self::Forbidden => "reward_points.access.forbidden",
+            Self::Undecided => "reward_points.access.undecided",
+            Self::WouldRefuse => "reward_points.access.would_refuse",
+            Self::TenantMismatch => "reward_points.access.tenant_mismatch",
+            Self::ForgedIdentity => "reward_points.access.forged_identity",
+            Self::RevokedTokens => "reward_points.access.revoked",
+            Self::TokenCacheHits => "reward_points.tokens.cache_hits",
+            Self::RefusedTokenCacheHits => "reward_points.tokens.refused_cache_hits",
+            Self::TokensOverBudget => "reward_points.tokens.over_budget",
+            Self::SignaturesNative => "reward_points.signatures.native",
+            Self::SignaturesComputed => "reward_points.signatures.computed",
+            Self::KeyFetches => "reward_points.keys.fetches",
+            Self::KeyRefetches => "reward_points.keys.refetches",
+            Self::KeyFetchFailures => "reward_points.keys.fetch_failures",
+            Self::DenyListFailures => "reward_points.deny_list.failures",
+        }
+    }
+}
+
+/// What the gateway shows as a level. All workers of a gateway show one value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Gauge {
+    /// How old the keys are that were fetched for an issuer, by its place in the configuration, in seconds.
+    KeyAgeSeconds(u8),
+    /// How the last fetch of an issuer's keys ended: 0 not yet, 1 well, 2 no answer, 3 a refusal, 4 too large, 5 no key
+    /// set, 6 no usable key.
+    KeyFetchResult(u8),
+    /// How many keys an issuer has at the moment.
+    Keys(u8),
+    /// Whether the host checks signatures of this algorithm (1), or the module does (0).
+    NativeSignatures(Algorithm),
+    /// Entries of the engine's deny-list.
+    DenyListEntries,
+    /// How long ago the engine's deny-list was read, in seconds.
+    DenyListAgeSeconds,
+}
+
+impl Gauge {
+    /// The metric's name, as it stands in `/stats`.
+    #[must_use]
+    pub fn name(self) -> String {
+        match self {
+            Self::KeyAgeSeconds(issuer) => {
+                format!("reward_points.issuer.{issuer}.key_age_seconds")
+            }
+            Self::KeyFetchResult(issuer) => {
+                format!("reward_points.issuer.{issuer}.key_fetch_result")
+            }
+            Self::Keys(issuer) => format!("reward_points.issuer.{issuer}.keys"),
+            Self::NativeSignatures(algorithm) => {
+                let algorithm = algorithm.name().to_ascii_lowercase();
+                format!("reward_points.signatures.native.{algorithm}")
+            }
+            Self::DenyListEntries => "reward_points.deny_list.entries".to_owned(),
+            Self::DenyListAgeSeconds => "reward_points.deny_list.age_seconds".to_owned(),
         }
     }
 }
@@ -66,6 +176,8 @@ impl Counter {
 /// How loud a log line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
+    /// What happens all the time and is wanted on record.
+    Info,
     /// Something an operator should look at when it repeats.
     Warning,
     /// Something that cost a client its answer.
@@ -126,6 +238,9 @@ pub trait Host {
 
     /// Adds one to a counter.
     fn count(&self, counter: Counter);
+
+    /// Shows a level.
+    fn gauge(&self, gauge: Gauge, value: u64);
 
     /// Writes a line for the operator. Never a token, a key or a body.
     fn log(&self, severity: Severity, line: &str);

@@ -23,9 +23,12 @@ pub mod config;
 pub mod config_error;
 pub mod engine;
 pub mod exchange;
+pub mod gate;
 pub mod host;
 mod percent;
+pub mod policy;
 mod strict_json;
 #[cfg(test)]
 pub(crate) mod test_support;
+pub mod wake;
 pub mod worker;

@@ -4,9 +4,9 @@
 //! to wake. It decides order, repetition and time. What an answer means is the job's; what a client is told, the
 //! exchange's.
 //!
-//! How to drive it: after every [`crate::exchange::Exchange::advance`], [`Worker::answered`] and [`Worker::tick`], carry
-//! out all of [`Worker::take_calls`] and wake all of [`Worker::take_woken`]. Call [`Worker::tick`] every
-//! [`TICK_MS`].
+//! How to drive it: after every [`crate::exchange::Exchange::advance`], [`Worker::answered`], [`Worker::fetched`] and
+//! [`Worker::tick`], carry out all of [`Worker::take_calls`] and [`Worker::take_fetches`] and wake all of
+//! [`Worker::take_woken`]. Call [`Worker::tick`] every [`TICK_MS`].
 
 mod steady;
 #[cfg(test)]
@@ -14,16 +14,19 @@ mod tests;
 mod turns;
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use self::steady::SteadyClock;
 use self::turns::{Next, Turns};
-use crate::access::Access;
 use crate::accounts::job::{Job, Outcome, Progress};
 use crate::accounts::keys::AccountKey;
 use crate::config::Config;
 use crate::config_error::ConfigError;
-use crate::engine::{Answer, Call, CallId, StoreId};
+use crate::engine::{Answer, Call, CallId, Method, StoreId};
+use crate::gate::{Admission, Fetch, FetchId, Fetched, Gate, NotAdmitted};
 use crate::host::{Counter, Host};
+use crate::policy::Policy;
+use crate::wake::{ExchangeId, News, Woken};
 
 /// How often a shell calls [`Worker::tick`], in milliseconds: the resolution of pauses and deadlines.
 pub const TICK_MS: u32 = 50;
@@ -45,27 +48,17 @@ const FIRST_PAUSE_MS: i64 = 25;
 /// The longest such pause, in milliseconds.
 const MAX_PAUSE_MS: i64 = 400;
 
-/// Names the exchange that waits; the shell's own number for the stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ExchangeId(pub u32);
-
 /// The worker carries as many jobs as it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Overloaded;
 
-/// An exchange to go on with, and what it waited for.
-#[derive(Debug)]
-pub struct Woken {
-    /// The exchange.
-    pub exchange: ExchangeId,
-    /// What its job came to.
-    pub outcome: Outcome,
-}
-
 /// The state of one worker VM. Nothing in it outlives the VM, and nothing has to.
 pub struct Worker {
     config: Config,
-    access: Access,
+    policy: Rc<Policy>,
+    gate: Gate,
+    /// The call that reads the deny-list, if one is under way.
+    listing: Option<CallId>,
     /// Running jobs by ticket. Tickets rise, so this is the order of arrival.
     jobs: BTreeMap<u64, Running>,
     /// Which job waits for a call.
@@ -81,6 +74,7 @@ pub struct Worker {
     last_number: u64,
     clock: SteadyClock,
     calls: Vec<Call>,
+    fetches: Vec<Fetch>,
     woken: Vec<Woken>,
 }
 
@@ -110,12 +104,15 @@ impl Worker {
     /// A worker for this configuration.
     ///
     /// # Errors
-    /// [`ConfigError`] when the configuration's keys cannot be used.
-    pub fn new(config: Config) -> Result<Self, ConfigError> {
-        let access = Access::new(&config.issuers, &config.tenant)?;
+    /// [`ConfigError`] when the configuration's keys or rules cannot be used.
+    pub fn new(config: Config, host: &impl Host) -> Result<Self, ConfigError> {
+        let policy = Policy::new(&config)?;
+        let gate = Gate::new(&config, policy.tested_claims(), host)?;
         Ok(Self {
             config,
-            access,
+            policy: Rc::new(policy),
+            gate,
+            listing: None,
             jobs: BTreeMap::new(),
             calls_in_flight: BTreeMap::new(),
             writes: BTreeMap::new(),
@@ -126,6 +123,7 @@ impl Worker {
             last_number: 0,
             clock: SteadyClock::default(),
             calls: Vec::new(),
+            fetches: Vec::new(),
             woken: Vec::new(),
         })
     }
@@ -136,16 +134,36 @@ impl Worker {
         &self.config
     }
 
-    /// Who may.
+    /// What requests must bring, and what is told of them.
     #[must_use]
-    pub const fn access(&self) -> &Access {
-        &self.access
+    pub fn policy(&self) -> Rc<Policy> {
+        Rc::clone(&self.policy)
+    }
+
+    /// The token behind the value of a request's one `Authorization` header.
+    ///
+    /// # Errors
+    /// [`NotAdmitted`]; after `Wait` the exchange is woken, and this is to be called again.
+    pub fn authenticate(
+        &mut self,
+        exchange: ExchangeId,
+        authorization: Option<&[u8]>,
+        host: &impl Host,
+    ) -> Result<Admission, NotAdmitted> {
+        let now = self.clock.moment(host);
+        self.gate.authenticate(exchange, authorization, now, host)
     }
 
     /// Takes the calls to make.
     #[must_use]
     pub fn take_calls(&mut self) -> Vec<Call> {
         std::mem::take(&mut self.calls)
+    }
+
+    /// Takes the documents to fetch.
+    #[must_use]
+    pub fn take_fetches(&mut self) -> Vec<Fetch> {
+        std::mem::take(&mut self.fetches)
     }
 
     /// Whether there are calls to make.
@@ -214,6 +232,13 @@ impl Worker {
 
     /// Takes the answer to a call. A late, unknown or repeated answer changes nothing.
     pub fn answered(&mut self, call: CallId, answer: Answer, host: &impl Host) {
+        if self.listing == Some(call) {
+            self.listing = None;
+            let now = self.clock.moment(host);
+            self.gate.listed(answer, now, host);
+            self.serve_gate();
+            return;
+        }
         let Some(ticket) = self.calls_in_flight.remove(&call) else {
             host.count(Counter::LateAnswers);
             return;
@@ -255,9 +280,41 @@ impl Worker {
         }
     }
 
-    /// Repeats what has paused long enough and gives up what has run out of time.
+    /// Takes the answer to a fetch. A late, unknown or repeated answer changes nothing.
+    pub fn fetched(&mut self, fetch: FetchId, answer: Fetched, host: &impl Host) {
+        let now = self.clock.moment(host);
+        self.gate.fetched(fetch, answer, now, host);
+        self.serve_gate();
+    }
+
+    /// Carries out what the gate wants.
+    fn serve_gate(&mut self) {
+        let wants = self.gate.take_wants();
+        self.fetches.extend(wants.fetches);
+        let woken = wants.woken.into_iter().map(|exchange| Woken {
+            exchange,
+            news: News::Access,
+        });
+        self.woken.extend(woken);
+        if let Some(message) = wants.range {
+            let id = CallId(self.number());
+            self.listing = Some(id);
+            self.calls.push(Call {
+                id,
+                cluster: self.config.engine.cluster().to_owned(),
+                method: Method::Range,
+                message,
+                timeout_ms: self.config.engine.call_timeout_ms,
+            });
+        }
+    }
+
+    /// Repeats what has paused long enough, gives up what has run out of time, and keeps keys and deny-list fresh.
     pub fn tick(&mut self, host: &impl Host) {
-        let now = self.clock.now_ms(host);
+        let moment = self.clock.moment(host);
+        self.gate.tick(moment, host);
+        self.serve_gate();
+        let now = moment.steady_ms;
         let mut due = Vec::new();
         let mut expired = Vec::new();
         for (&ticket, running) in &self.jobs {
@@ -284,6 +341,7 @@ impl Worker {
 
     /// Takes note that an exchange's client has left. Reads end; a write goes on, it may have been applied already.
     pub fn gone(&mut self, exchange: ExchangeId) {
+        self.gate.gone(exchange);
         let Some(&ticket) = self.tickets.get(&exchange) else {
             return;
         };
@@ -327,7 +385,7 @@ impl Worker {
         };
         self.woken.push(Woken {
             exchange: running.exchange,
-            outcome,
+            news: News::Outcome(outcome),
         });
         if let Job::Write(write) = &running.job {
             self.next_turn(write.key(), ticket, host);

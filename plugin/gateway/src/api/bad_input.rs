@@ -3,12 +3,15 @@
 use std::fmt;
 
 use crate::accounts::keys::{CustomerIdError, MAX_CUSTOMER_ID_BYTES};
+use crate::rules::Ambiguity;
 
 /// Input that is answered with 400.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BadInput {
     /// A header that makes sense only once was sent several times.
     RepeatedHeader(&'static str),
+    /// A path that is not the API's can be read in more than one way.
+    AmbiguousPath(Ambiguity),
     /// The customer id in the path.
     CustomerId(CustomerIdError),
     /// An escape in the path or query is malformed.
@@ -58,6 +61,7 @@ impl fmt::Display for BadInput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::RepeatedHeader(name) => write!(f, "Header '{name}' was sent more than once"),
+            Self::AmbiguousPath(_) => f.write_str("The path can be read in more than one way"),
             Self::CustomerId(error) => f.write_str(match error {
                 CustomerIdError::Empty => "The customer id is empty",
                 CustomerIdError::TooLong => {

@@ -3,12 +3,14 @@
 //! Knows the shapes that clients know by heart, one for each status, and problem details (RFC 9457) for those who prefer
 //! them. What an operator is told is a word of its own, [`Failure::reason`]: it never leaves the gateway.
 
+use std::sync::Arc;
+
 use ledger::Timestamp;
 use serde::Serialize;
 
 use super::bad_input::BadInput;
 use super::reply::Reply;
-use crate::access::{Forbidden, ScopeSet, Unauthenticated};
+use crate::access::{Forbidden, Unauthenticated};
 use crate::accounts::job::Corrupt;
 use crate::accounts::keys::CustomerId;
 
@@ -27,8 +29,8 @@ pub enum Failure {
         /// The methods that are served.
         allow: &'static str,
     },
-    /// 403: the token is good, but not for this.
-    Forbidden(Forbidden, ScopeSet),
+    /// 403: the token is good, but not for this; or no token would be. With the scopes that are told to the client.
+    Forbidden(Forbidden, Arc<[String]>),
     /// 415: the body is not JSON.
     UnsupportedMediaType,
     /// 413: the body is too large.
@@ -48,6 +50,10 @@ pub enum Failure {
     Unavailable,
     /// 503: refused at once, too much is under way.
     Overloaded,
+    /// 503: too many bad tokens came, and new ones are not looked at for a moment.
+    TooManyBadTokens,
+    /// 503: what the token would have to be checked against is not there.
+    AccessUnknown,
     /// 503: an id could not be made; nothing was begun.
     NoRandomness,
     /// 500: the engine holds something that the gateway cannot read.
@@ -93,7 +99,11 @@ impl Failure {
             Self::UnsupportedMediaType => 415,
             Self::KeyReused => 422,
             Self::Corrupt(_) | Self::Unexpected => 500,
-            Self::Unavailable | Self::Overloaded | Self::NoRandomness => 503,
+            Self::Unavailable
+            | Self::Overloaded
+            | Self::TooManyBadTokens
+            | Self::AccessUnknown
+            | Self::NoRandomness => 503,
         }
     }
 
@@ -107,12 +117,15 @@ impl Failure {
             Self::WrongMethod { .. } => "wrong_method",
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::BodyTooLarge { .. } => "body_too_large",
+            Self::BadInput(BadInput::AmbiguousPath(ambiguity)) => ambiguity.reason(),
             Self::BadInput(_) => "bad_input",
             Self::KeyReused => "key_reused",
             Self::Conflict(_) => "conflict",
             Self::UnknownCustomer(_) => "unknown_customer",
             Self::Unavailable => "engine_unavailable",
             Self::Overloaded => "overloaded",
+            Self::TooManyBadTokens => "too_many_bad_tokens",
+            Self::AccessUnknown => "access_unknown",
             Self::NoRandomness => "no_randomness",
             Self::Corrupt(_) => "corrupt_document",
             Self::Unexpected => "unexpected_outcome",
@@ -144,15 +157,22 @@ impl Failure {
                 }
                 reply.with("www-authenticate", challenge)
             }
+            // No token would help: there is nothing to ask for.
+            Self::Forbidden(Forbidden::Denied | Forbidden::NoRule, _) => reply,
             Self::Forbidden(_, scopes) => {
-                let acceptable = joined(*scopes, " ");
-                let challenge = format!(
-                    "Bearer realm=\"{realm}\", error=\"insufficient_scope\", scope=\"{acceptable}\""
-                );
+                let mut challenge =
+                    format!("Bearer realm=\"{realm}\", error=\"insufficient_scope\"");
+                if !scopes.is_empty() {
+                    challenge.push_str(&format!(", scope=\"{}\"", scopes.join(" ")));
+                }
                 reply.with("www-authenticate", challenge)
             }
             Self::WrongMethod { allow } => reply.with("allow", *allow),
-            Self::Unavailable | Self::Overloaded | Self::NoRandomness => {
+            Self::Unavailable
+            | Self::Overloaded
+            | Self::TooManyBadTokens
+            | Self::AccessUnknown
+            | Self::NoRandomness => {
                 reply.with("retry-after", RETRY_AFTER_SECONDS.to_string())
             }
             _ => reply,
@@ -175,10 +195,13 @@ impl Failure {
                 )
             }
             Self::Forbidden(error, scopes) => {
-                let detail = quoted(&forbidden_detail(*error, *scopes));
+                let detail = quoted(&forbidden_detail(*error, scopes));
                 let message = quoted(match error {
                     Forbidden::MissingScope => "Scope validation failed",
                     Forbidden::TenantMismatch => "Tenant validation failed",
+                    Forbidden::ClaimMismatch | Forbidden::Denied | Forbidden::NoRule => {
+                        "Access denied"
+                    }
                 });
                 format!(
                     r#"{{"code":403,"status":"Forbidden","message":{message},"details":[{detail}]}}"#
@@ -226,7 +249,7 @@ impl Failure {
             Self::Unauthenticated(_) => "Invalid access token".to_owned(),
             Self::UnknownPath => "There is nothing at this path".to_owned(),
             Self::WrongMethod { allow } => format!("This path is served with {allow}"),
-            Self::Forbidden(error, scopes) => forbidden_detail(*error, *scopes),
+            Self::Forbidden(error, scopes) => forbidden_detail(*error, scopes),
             Self::UnsupportedMediaType => "The body must be application/json in UTF-8".to_owned(),
             Self::BodyTooLarge { max_bytes } => {
                 format!("The body is longer than {max_bytes} bytes")
@@ -244,23 +267,25 @@ impl Failure {
                 customer.as_str()
             ),
             Self::Unavailable | Self::NoRandomness => "The request is not known to be done. It is safe to send it again with the same Idempotency-Key or id".to_owned(),
-            Self::Overloaded => "Too many requests are under way and this one was not begun. It is safe to send it again with the same Idempotency-Key or id".to_owned(),
+            Self::Overloaded | Self::TooManyBadTokens => "Too many requests are under way and this one was not begun. It is safe to send it again with the same Idempotency-Key or id".to_owned(),
+            Self::AccessUnknown => "The request cannot be authorized at the moment and was not begun. It is safe to send it again with the same Idempotency-Key or id".to_owned(),
             Self::Corrupt(_) | Self::Unexpected => "Internal Server Error".to_owned(),
         }
     }
 }
 
-fn forbidden_detail(error: Forbidden, scopes: ScopeSet) -> String {
+fn forbidden_detail(error: Forbidden, scopes: &[String]) -> String {
     match error {
-        Forbidden::MissingScope => format!("Missing required scopes '[{}]'", joined(scopes, ", ")),
+        Forbidden::MissingScope => {
+            format!("Missing required scopes '[{}]'", scopes.join(", "))
+        }
         Forbidden::TenantMismatch => {
             "Header 'Emporix-Tenant' is not the tenant of the token".to_owned()
         }
+        Forbidden::ClaimMismatch | Forbidden::Denied | Forbidden::NoRule => {
+            "The request is not allowed".to_owned()
+        }
     }
-}
-
-fn joined(scopes: ScopeSet, separator: &str) -> String {
-    scopes.iter().collect::<Vec<_>>().join(separator)
 }
 
 fn quoted(text: &str) -> String {

@@ -27,6 +27,12 @@ pub struct Head {
     pub tenant: Once,
     /// `x-total-count`
     pub total_count: Once,
+    /// `x-request-id`, as the proxy has set it.
+    pub request_id: Once,
+    /// `origin`
+    pub origin: Once,
+    /// `access-control-request-method`
+    pub preflight_method: Once,
     /// `accept`, all values joined by a comma (RFC 9110, section 5.3).
     pub accept: Vec<u8>,
 }
@@ -109,6 +115,11 @@ impl Head {
                 name if name.eq_ignore_ascii_case(b"content-length") => &mut head.content_length,
                 name if name.eq_ignore_ascii_case(b"emporix-tenant") => &mut head.tenant,
                 name if name.eq_ignore_ascii_case(b"x-total-count") => &mut head.total_count,
+                name if name.eq_ignore_ascii_case(b"x-request-id") => &mut head.request_id,
+                name if name.eq_ignore_ascii_case(b"origin") => &mut head.origin,
+                name if name.eq_ignore_ascii_case(b"access-control-request-method") => {
+                    &mut head.preflight_method
+                }
                 _ => continue,
             };
             once.note(value);

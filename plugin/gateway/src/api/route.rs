@@ -26,6 +26,18 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// The pattern of its path, for the log.
+    #[must_use]
+    pub const fn pattern(self) -> &'static str {
+        match self {
+            Self::SummaryBatch => "/reward-points/summaryBatch",
+            Self::Balance | Self::Create | Self::Delete => "/reward-points/customer/{customerId}",
+            Self::Summary => "/reward-points/customer/{customerId}/summary",
+            Self::AddPoints => "/reward-points/customer/{customerId}/addPoints",
+            Self::RedeemPoints => "/reward-points/customer/{customerId}/redeemPoints",
+        }
+    }
+
     /// Whether the operation needs only the right to view.
     #[must_use]
     pub const fn is_read(self) -> bool {

@@ -157,7 +157,22 @@ pub fn read_range(start: &[u8], end: &[u8], limit: i64, revision: i64) -> Bytes 
     .into()
 }
 
-/// Reads the answer to [`read_range`].
+/// As [`read_range`], without the values.
+#[must_use]
+pub fn read_keys(start: &[u8], end: &[u8], limit: i64, revision: i64) -> Bytes {
+    RangeRequest {
+        key: Bytes::copy_from_slice(start),
+        range_end: Bytes::copy_from_slice(end),
+        limit,
+        revision,
+        keys_only: true,
+        ..RangeRequest::default()
+    }
+    .encode_to_vec()
+    .into()
+}
+
+/// Reads the answer to [`read_range`] or [`read_keys`].
 ///
 /// # Errors
 /// [`MalformedAnswer`]

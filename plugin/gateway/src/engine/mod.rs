@@ -8,5 +8,6 @@ mod messages;
 pub use call::{Answer, Call, CallId, Method};
 pub use messages::{
     CommitAnswer, Document, Found, MalformedAnswer, RangePage, StoreId, compare_and_put,
-    read_commit, read_document, read_documents, read_one, read_page, read_range, read_several,
+    read_commit, read_document, read_documents, read_keys, read_one, read_page, read_range,
+    read_several,
 };

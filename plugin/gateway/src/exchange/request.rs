@@ -107,9 +107,19 @@ impl Accepted {
         })
     }
 
-    /// Whether a body would be of no known type.
-    pub(super) const fn takes_no_body(&self) -> bool {
-        self.takes_no_body
+    /// Whether a body of which there are so many bytes may go on.
+    pub(super) const fn check_body(
+        &self,
+        total_bytes: usize,
+        max_bytes: usize,
+    ) -> Result<(), Failure> {
+        if total_bytes > 0 && self.takes_no_body {
+            Err(Failure::UnsupportedMediaType)
+        } else if total_bytes > max_bytes {
+            Err(Failure::BodyTooLarge { max_bytes })
+        } else {
+            Ok(())
+        }
     }
 
     /// Reads the body, if the operation has one, and says what to ask of the accounts.
