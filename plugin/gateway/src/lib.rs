@@ -1,5 +1,5 @@
-//! One request's life, without I/O: who may (`access`), what was asked (`api`), the accounts (`accounts`), the
-//! engine's messages (`engine`). Bytes, time and randomness come in, decisions go out.
+//! One request's life, without I/O: who may (`access`), what a request must bring (`rules`), what was asked (`api`), the
+//! accounts (`accounts`), the engine's messages (`engine`). Bytes, time and randomness come in, decisions go out.
 #![cfg_attr(
     not(test),
     deny(
@@ -27,6 +27,7 @@ pub mod gate;
 pub mod host;
 mod percent;
 pub mod policy;
+pub mod rules;
 mod strict_json;
 #[cfg(test)]
 pub(crate) mod test_support;

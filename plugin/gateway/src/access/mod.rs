@@ -26,7 +26,7 @@ pub use config::{IssuerConfig, TenantConfig};
 pub use error::{Forbidden, Unauthenticated};
 pub use identity::{Identity, Permit};
 pub use key_set::KeySet;
-pub use scopes::{MANAGE, MAX_SCOPES, ScopeSet, Scopes, VIEW};
+pub use scopes::{MANAGE, MAX_SCOPES, ScopeSet, Scopes, VIEW, is_scope};
 pub use signature::Algorithm;
 pub use tenant::{MAX_TENANT_BYTES, Tenant};
 pub use token::{BearerToken, MAX_HEADER_BYTES, MAX_TOKEN_BYTES};

@@ -106,6 +106,13 @@ impl ScopeClaim {
     }
 }
 
+/// Whether a token can hold this word as a scope: at least one of the characters that RFC 6749 allows, and no pseudo-scope
+/// `tenant=<t>`, which never counts as one.
+#[must_use]
+pub fn is_scope(word: &str) -> bool {
+    !word.is_empty() && word.bytes().all(is_scope_byte) && !word.starts_with(TENANT_PREFIX)
+}
+
 /// The characters of a scope (RFC 6749, section 3.3): visible ASCII without `"` and `\`, so safe in any header.
 fn is_scope_byte(byte: u8) -> bool {
     byte.is_ascii_graphic() && byte != b'"' && byte != b'\\'

@@ -4,6 +4,7 @@
 
 pub mod bad_input;
 pub mod body;
+pub mod cors;
 pub mod failure;
 pub mod head;
 pub mod input;

@@ -111,51 +111,84 @@ pub enum NoRoute {
     },
 }
 
-/// Finds the operation. Methods are case-sensitive (RFC 9110, section 9.1).
-///
-/// # Errors
-/// [`NoRoute`]
-pub fn route<'a>(method: &[u8], target: &Target<'a>) -> Result<Route<'a>, NoRoute> {
+/// What one shape of path serves.
+struct Resource {
+    /// The methods of `operations`, as the `Allow` header lists them.
+    allow: &'static str,
+    operations: &'static [(&'static [u8], Operation)],
+}
+
+const BATCH: Resource = Resource {
+    allow: "GET",
+    operations: &[(b"GET", Operation::SummaryBatch)],
+};
+const CUSTOMER: Resource = Resource {
+    allow: "GET, POST, DELETE",
+    operations: &[
+        (b"GET", Operation::Balance),
+        (b"POST", Operation::Create),
+        (b"DELETE", Operation::Delete),
+    ],
+};
+const SUMMARY: Resource = Resource {
+    allow: "GET",
+    operations: &[(b"GET", Operation::Summary)],
+};
+const ADD_POINTS: Resource = Resource {
+    allow: "POST",
+    operations: &[(b"POST", Operation::AddPoints)],
+};
+const REDEEM_POINTS: Resource = Resource {
+    allow: "POST",
+    operations: &[(b"POST", Operation::RedeemPoints)],
+};
+
+/// The resource at a path, and the raw segment that names its customer.
+fn resource<'a>(target: &Target<'a>) -> Option<(&'static Resource, &'a [u8])> {
     let mut segments = target.below_prefix.split(|&byte| byte == b'/');
     // What stands before the first separator is empty: `below_prefix` is empty or starts with one.
     segments.next();
     let (first, second, third) = (segments.next(), segments.next(), segments.next());
     if segments.next().is_some() {
-        return Err(NoRoute::UnknownPath);
+        return None;
     }
-    let (customer_segment, allow, operations): (_, _, &[(&[u8], Operation)]) =
-        match (first, second, third) {
-            (Some(b"summaryBatch"), None, None) => {
-                (&b""[..], "GET", &[(b"GET", Operation::SummaryBatch)])
-            }
-            (Some(b"customer"), Some(customer), None) => (
-                customer,
-                "GET, POST, DELETE",
-                &[
-                    (b"GET", Operation::Balance),
-                    (b"POST", Operation::Create),
-                    (b"DELETE", Operation::Delete),
-                ],
-            ),
-            (Some(b"customer"), Some(customer), Some(b"summary")) => {
-                (customer, "GET", &[(b"GET", Operation::Summary)])
-            }
-            (Some(b"customer"), Some(customer), Some(b"addPoints")) => {
-                (customer, "POST", &[(b"POST", Operation::AddPoints)])
-            }
-            (Some(b"customer"), Some(customer), Some(b"redeemPoints")) => {
-                (customer, "POST", &[(b"POST", Operation::RedeemPoints)])
-            }
-            _ => return Err(NoRoute::UnknownPath),
-        };
-    operations
+    match (first, second, third) {
+        (Some(b"summaryBatch"), None, None) => Some((&BATCH, b"")),
+        (Some(b"customer"), Some(customer), below) => match below {
+            None => Some((&CUSTOMER, customer)),
+            Some(b"summary") => Some((&SUMMARY, customer)),
+            Some(b"addPoints") => Some((&ADD_POINTS, customer)),
+            Some(b"redeemPoints") => Some((&REDEEM_POINTS, customer)),
+            Some(_) => None,
+        },
+        _ => None,
+    }
+}
+
+/// The methods that a path serves, as a list for `Allow` or `Access-Control-Allow-Methods`; nothing when there is nothing
+/// at the path.
+#[must_use]
+pub fn allowed_methods(target: &Target<'_>) -> Option<&'static str> {
+    resource(target).map(|(resource, _)| resource.allow)
+}
+
+/// Finds the operation. Methods are case-sensitive (RFC 9110, section 9.1).
+///
+/// # Errors
+/// [`NoRoute`]
+pub fn route<'a>(method: &[u8], target: &Target<'a>) -> Result<Route<'a>, NoRoute> {
+    let (resource, customer_segment) = resource(target).ok_or(NoRoute::UnknownPath)?;
+    resource
+        .operations
         .iter()
         .find(|(served, _)| *served == method)
         .map(|&(_, operation)| Route {
             operation,
             customer_segment,
         })
-        .ok_or(NoRoute::WrongMethod { allow })
+        .ok_or(NoRoute::WrongMethod {
+            allow: resource.allow,
+        })
 }
 
 #[cfg(test)]
@@ -299,6 +332,27 @@ mod tests {
                 it.map(|(operation, customer)| (operation, customer.to_owned()))
             });
             assert_eq!(found(method, path), expected, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn the_methods_of_a_path_are_those_that_it_routes() {
+        for resource in [&BATCH, &CUSTOMER, &SUMMARY, &ADD_POINTS, &REDEEM_POINTS] {
+            let methods: Vec<&str> = resource
+                .operations
+                .iter()
+                .map(|(method, _)| std::str::from_utf8(method).unwrap())
+                .collect();
+            assert_eq!(methods.join(", "), resource.allow);
+        }
+        for (path, expected) in [
+            ("/reward-points/customer/614?x=/", Some("GET, POST, DELETE")),
+            ("/reward-points/customer/614/redeemPoints", Some("POST")),
+            ("/reward-points/customer/614/other", None),
+            ("/reward-points", None),
+        ] {
+            let target = Target::of(path.as_bytes()).unwrap();
+            assert_eq!(allowed_methods(&target), expected, "{path}");
         }
     }
 }
