@@ -1,9 +1,14 @@
 //! The host's synchronous facilities, as the port that the gateway wants.
 
-use gateway::host::{Counter, Host, Mismatch, NoRandomness, Severity, Shared, SharedVersion, When};
+use gateway::host::{
+    Counter, Host, Mismatch, NativeVerdict, NoRandomness, Severity, Shared, SharedVersion,
+    SignatureCheck, When, verify_signature,
+};
 use ledger::Timestamp;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{LogLevel, MetricType};
+
+use crate::foreign;
 
 /// A version that no entry has in the life of a process: versions count up from 1, one by one.
 const NO_VERSION: u32 = u32::MAX;
@@ -58,6 +63,14 @@ impl Host for ProxyHost {
             When::Version(SharedVersion(version)) => version,
         };
         hostcalls::set_shared_data(key, Some(value), Some(version)).map_err(|_| Mismatch)
+    }
+
+    fn check_signature(&self, check: &SignatureCheck<'_>) -> NativeVerdict {
+        let arguments = verify_signature::arguments(check);
+        match foreign::call(verify_signature::FUNCTION, &arguments) {
+            Some(answer) => verify_signature::verdict(&answer),
+            None => NativeVerdict::Unavailable,
+        }
     }
 
     fn count(&self, counter: Counter) {

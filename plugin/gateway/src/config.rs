@@ -150,7 +150,7 @@ impl Config {
         if self.realm.contains(['"', '\\']) {
             return Err(ConfigError::new("realm", "must not hold `\"` or `\\`"));
         }
-        Access::new(&self.issuers, &self.tenant)?;
+        Access::new(&self.issuers, &self.tenant, &[])?;
         if self.sites.is_empty() || self.sites.len() > MAX_SITES {
             let problem = format!("1 to {MAX_SITES} sites must be configured");
             return Err(ConfigError::new("sites", problem));

@@ -13,7 +13,7 @@ mod tests;
 use ledger::Timestamp;
 
 use self::request::{Accepted, Asked};
-use crate::access::{MANAGE, VIEW};
+use crate::access::{BearerToken, MANAGE, NativeCrypto, VIEW};
 use crate::accounts::job::{Job, Outcome, Written};
 use crate::api::bad_input::BadInput;
 use crate::api::failure::{Context, Failure};
@@ -202,9 +202,14 @@ impl Exchange {
         refuse_repeated(&head.tenant, "Emporix-Tenant")?;
         refuse_repeated(&head.idempotency_key, "Idempotency-Key")?;
         let now = host.now();
-        let identity = worker
+        let token = BearerToken::from_authorization(head.authorization.value())
+            .map_err(Failure::Unauthenticated)?;
+        let verified = worker
             .access()
-            .authenticate(head.authorization.value(), now.as_millis())
+            .verify(token, NativeCrypto::none(), host)
+            .map_err(|rejected| Failure::Unauthenticated(rejected.reason))?;
+        let identity = verified
+            .identity_at(now.as_millis())
             .map_err(Failure::Unauthenticated)?;
         let route = route(&head.method, &target).map_err(|error| match error {
             NoRoute::UnknownPath => Failure::UnknownPath,

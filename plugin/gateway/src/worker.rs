@@ -112,7 +112,7 @@ impl Worker {
     /// # Errors
     /// [`ConfigError`] when the configuration's keys cannot be used.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
-        let access = Access::new(&config.issuers, &config.tenant)?;
+        let access = Access::new(&config.issuers, &config.tenant, &[])?;
         Ok(Self {
             config,
             access,

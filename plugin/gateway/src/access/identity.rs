@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use super::error::Forbidden;
+use super::kept_claims::{ClaimValue, KeptClaims};
 use super::scopes::{ScopeSet, Scopes};
 use super::tenant::Tenant;
 
@@ -14,6 +15,7 @@ pub struct Identity {
     pub(super) tenant: Tenant,
     pub(super) scopes: Scopes,
     pub(super) subject: Option<Arc<str>>,
+    pub(super) claims: KeptClaims,
 }
 
 impl Identity {
@@ -29,6 +31,12 @@ impl Identity {
     #[must_use]
     pub fn subject(&self) -> Option<&str> {
         self.subject.as_deref()
+    }
+
+    /// The value of a claim, if it is one of those that [`Access`](super::Access) was told to keep, and of a type that is kept.
+    #[must_use]
+    pub fn claim(&self, name: &str) -> Option<&ClaimValue> {
+        self.claims.get(name)
     }
 
     /// Permits an operation that accepts any of `acceptable`. `tenant_header` is what the request itself says about its tenant, if

@@ -32,7 +32,7 @@ fn audience() {
     ];
     let mut config = issuer_json();
     config["audiences"] = json!(["points", "shop"]);
-    let checking = Access::new(&[issuer(config)], &TenantConfig::default()).unwrap();
+    let checking = access_of([config]);
     for (audience, expected) in table {
         let claims = claims_with(json!({"aud": audience}));
         let token = token(Algorithm::EdDsa, &claims);
@@ -224,7 +224,7 @@ fn the_tenant_rule_can_be_relaxed_but_keeps_its_first_letter() {
         "claim": "org", "min_length": 1, "max_length": 20, "extra_characters": "-_A"
     }))
     .unwrap();
-    let access = Access::new(&[issuer(issuer_json())], &rule).unwrap();
+    let access = Access::new(&[issuer(issuer_json())], &rule, &[]).unwrap();
     let outcome = |name: &str| {
         let claims = claims_with(json!({"tenant": null, "org": name}));
         authenticate(&access, &token(Algorithm::EdDsa, &claims)).is_ok()
