@@ -3,10 +3,15 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use gateway::host::{Counter, Gauge, Host, Mismatch, NoRandomness, Severity, Shared, SharedVersion, When};
+use gateway::host::{
+    Counter, Gauge, Host, Mismatch, NativeVerdict, NoRandomness, Severity, Shared, SharedVersion,
+    SignatureCheck, When, verify_signature,
+};
 use ledger::Timestamp;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{LogLevel, MetricType};
+
+use crate::foreign;
 
 /// A version that no entry has in the life of a process: versions count up from 1, one by one.
 const NO_VERSION: u32 = u32::MAX;
@@ -64,6 +69,14 @@ impl Host for ProxyHost {
             When::Version(SharedVersion(version)) => version,
         };
         hostcalls::set_shared_data(key, Some(value), Some(version)).map_err(|_| Mismatch)
+    }
+
+    fn check_signature(&self, check: &SignatureCheck<'_>) -> NativeVerdict {
+        let arguments = verify_signature::arguments(check);
+        match foreign::call(verify_signature::FUNCTION, &arguments) {
+            Some(answer) => verify_signature::verdict(&answer),
+            None => NativeVerdict::Unavailable,
+        }
     }
 
     fn count(&self, counter: Counter) {

@@ -20,6 +20,7 @@
     )
 )]
 
+mod foreign;
 mod host;
 mod root;
 mod stream;

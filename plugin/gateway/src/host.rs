@@ -3,6 +3,8 @@
 //! Whatever answers at once (clock, randomness, shared data, counters, log) is a method here; whatever answers later
 //! (a call to the engine) is an effect that [`crate::worker::Worker`] hands out. The core never reaches past this trait.
 
+pub mod verify_signature;
+
 use ledger::Timestamp;
 
 use crate::access::Algorithm;
@@ -216,6 +218,41 @@ pub struct Mismatch;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoRandomness;
 
+/// A hash function of the SHA-2 family (FIPS 180-4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hash {
+    /// SHA-256.
+    Sha256,
+    /// SHA-384.
+    Sha384,
+    /// SHA-512.
+    Sha512,
+}
+
+/// A signature to be checked by native code: RSASSA-PKCS1-v1_5 or ECDSA, as the type of the key says.
+#[derive(Clone, Copy)]
+pub struct SignatureCheck<'a> {
+    /// The hash that was signed.
+    pub hash: Hash,
+    /// The key as DER of a `SubjectPublicKeyInfo` (RFC 5280, section 4.1).
+    pub public_key_der: &'a [u8],
+    /// RSA: as many bytes as the modulus has. ECDSA: DER of `SEQUENCE { r, s }`, both already known to be in range.
+    pub signature: &'a [u8],
+    /// What was signed, not hashed yet.
+    pub text: &'a [u8],
+}
+
+/// What native code says about a signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NativeVerdict {
+    /// It is the key's over the text.
+    Genuine,
+    /// It is not.
+    Wrong,
+    /// The machine does not check signatures, or not this kind, or did not answer: nothing is known.
+    Unavailable,
+}
+
 /// What the machine around the core offers at once.
 pub trait Host {
     /// Wall-clock time.
@@ -235,6 +272,10 @@ pub trait Host {
     /// # Errors
     /// [`Mismatch`] when the entry is not as `when` says; nothing is written then.
     fn shared_set(&self, key: &str, value: &[u8], when: When) -> Result<(), Mismatch>;
+
+    /// Checks a signature outside the module, many times faster than it could be done inside. Whether a host does it, and
+    /// does it right, is found out once by [`crate::access::NativeCrypto::detect`].
+    fn check_signature(&self, check: &SignatureCheck<'_>) -> NativeVerdict;
 
     /// Adds one to a counter.
     fn count(&self, counter: Counter);

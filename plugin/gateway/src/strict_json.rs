@@ -15,10 +15,12 @@ pub(crate) enum Json {
     /// `null`.
     Null,
     /// `true` or `false`.
-    Bool,
+    Bool(bool),
     /// A number written without sign, fraction or exponent, up to 2^64-1.
     Unsigned(u64),
-    /// Any other number; a negative whole one is only known to be negative.
+    /// A whole number below zero written without fraction or exponent, down to -2^63.
+    Negative(i64),
+    /// Any other number.
     Float(f64),
     /// A string.
     String(String),
@@ -97,17 +99,17 @@ impl<'de> Visitor<'de> for Strict {
         Ok(Json::Null)
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Json, E> {
-        Ok(Json::Bool)
+    fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
+        Ok(Json::Bool(value))
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
         Ok(Json::Unsigned(value))
     }
 
-    // serde_json calls this for negative numbers only; all that is ever asked of one is that it be refused.
-    fn visit_i64<E>(self, _: i64) -> Result<Json, E> {
-        Ok(Json::Float(f64::NEG_INFINITY))
+    // serde_json calls this for negative numbers only.
+    fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
+        Ok(Json::Negative(value))
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Json, E> {

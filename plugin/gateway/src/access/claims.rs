@@ -8,6 +8,8 @@ use crate::strict_json::{Json, Object};
 
 /// Longest `sub`, in bytes.
 pub const MAX_SUBJECT_BYTES: usize = 255;
+/// Longest `jti`, in bytes.
+pub const MAX_TOKEN_ID_BYTES: usize = 255;
 /// Latest time that a claim may hold, in seconds since the epoch: the last second of the year 9999.
 pub const MAX_NUMERIC_DATE: u64 = 253_402_300_799;
 /// The same bound for times that are written with a fraction.
@@ -17,6 +19,7 @@ const MAX_NUMERIC_DATE_FLOAT: f64 = 253_402_300_799.0;
 pub(super) struct Claims<'a> {
     pub(super) issuer: Option<&'a str>,
     pub(super) subject: Option<&'a str>,
+    pub(super) token_id: Option<&'a str>,
     pub(super) expires_ms: Option<i64>,
     pub(super) not_before_ms: Option<i64>,
     pub(super) issued_ms: Option<i64>,
@@ -26,20 +29,34 @@ pub(super) struct Claims<'a> {
 impl<'a> Claims<'a> {
     pub(super) fn of(claims: &'a Object) -> Result<Self, Unauthenticated> {
         let subject = text(claims, "sub")?;
-        let fits = |subject: &str| {
-            subject.len() <= MAX_SUBJECT_BYTES && !subject.chars().any(char::is_control)
+        let token_id = text(claims, "jti")?;
+        let fits = |text: &str, max_bytes: usize| {
+            text.len() <= max_bytes && !text.chars().any(char::is_control)
         };
-        if subject.is_some_and(|subject| !fits(subject)) {
+        if subject.is_some_and(|subject| !fits(subject, MAX_SUBJECT_BYTES))
+            || token_id.is_some_and(|id| id.is_empty() || !fits(id, MAX_TOKEN_ID_BYTES))
+        {
             return Err(Unauthenticated::MalformedClaims);
         }
         Ok(Self {
             issuer: text(claims, "iss")?,
             subject,
+            token_id,
             expires_ms: time(claims, "exp")?,
             not_before_ms: time(claims, "nbf")?,
             issued_ms: time(claims, "iat")?,
             audience: claims.get("aud"),
         })
+    }
+
+    /// Whether the token was made for no longer than `max_lifetime_ms`, from `iat` to `exp`; the leeway is not part of that.
+    pub(super) fn check_lifetime(&self, max_lifetime_ms: i64) -> Result<(), Unauthenticated> {
+        let issued_ms = self.issued_ms.ok_or(Unauthenticated::NoIssuedAt)?;
+        let expires_ms = self.expires_ms.ok_or(Unauthenticated::NoExpiry)?;
+        if expires_ms.saturating_sub(issued_ms) > max_lifetime_ms {
+            return Err(Unauthenticated::LifetimeTooLong);
+        }
+        Ok(())
     }
 
     /// Whether the token is meant for one of `accepted`. A single string is an array of one; anything else is meant for nobody.
@@ -117,6 +134,10 @@ impl Validity {
             issued_ms: first(claims.issued_ms),
             ends_ms: expires_ms.saturating_add(leeway_ms),
         })
+    }
+
+    pub(super) const fn ends_ms(self) -> i64 {
+        self.ends_ms
     }
 
     pub(super) fn check(self, now_ms: i64) -> Result<(), Unauthenticated> {

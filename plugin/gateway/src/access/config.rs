@@ -7,7 +7,8 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::fmt;
 
-use super::signature::Algorithm;
+use super::algorithm::Algorithm;
+use super::jwks_uri::JwksUriConfig;
 
 /// Most issuers that can be configured.
 pub const MAX_ISSUERS: usize = 16;
@@ -19,6 +20,11 @@ pub const MAX_KEYS: usize = 32;
 pub const MAX_NAME_BYTES: usize = 512;
 /// Most seconds of leeway an issuer may be given.
 pub const MAX_LEEWAY_SECONDS: u32 = 300;
+/// The longest life that an issuer's tokens may be limited to, in seconds: a year.
+pub const MAX_LIFETIME_SECONDS: u32 = 31_536_000;
+
+/// Most token ids, and most subjects, that the configuration of one issuer may revoke.
+pub const MAX_REVOKED: usize = 10_000;
 
 /// One trusted issuer of tokens.
 #[derive(Debug, Clone, Deserialize)]
@@ -34,25 +40,47 @@ pub struct IssuerConfig {
     /// How far its clock and ours may be apart, in seconds; at most [`MAX_LEEWAY_SECONDS`].
     #[serde(default = "default_leeway_seconds")]
     pub leeway_seconds: u32,
-    /// Its public keys.
-    pub jwks: JwksConfig,
+    /// How long its tokens may live from `iat` to `exp`, in seconds, 1 to [`MAX_LIFETIME_SECONDS`]; none: not looked at.
+    #[serde(default)]
+    pub max_lifetime_seconds: Option<u32>,
+    /// Its keys. Either these or [`IssuerConfig::jwks_uri`].
+    #[serde(default)]
+    pub jwks: Option<JwksConfig>,
+    /// Where it publishes its keys.
+    #[serde(default)]
+    pub jwks_uri: Option<JwksUriConfig>,
+    /// Which of its tokens are refused although they are genuine.
+    #[serde(default)]
+    pub revoked: RevokedConfig,
+}
+
+/// Tokens of one issuer that are refused although they are genuine.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RevokedConfig {
+    /// Values of `jti`, at most [`MAX_REVOKED`].
+    pub jti: Vec<String>,
+    /// Values of `sub`, at most [`MAX_REVOKED`].
+    pub sub: Vec<String>,
+    /// Tokens issued before this, in seconds since the epoch, and those that do not say when they were issued.
+    pub issued_before: Option<u64>,
 }
 
 fn default_leeway_seconds() -> u32 {
     30
 }
 
-/// A JSON Web Key Set (RFC 7517) with public signature keys only.
+/// A JSON Web Key Set (RFC 7517) with public signature keys, and secrets for HS256, only.
 #[derive(Debug, Clone, Deserialize)]
 pub struct JwksConfig {
     /// The keys, at most [`MAX_KEYS`].
     pub keys: Vec<JwkConfig>,
 }
 
-/// One JSON Web Key as it was written. Private members are noticed, never kept.
-#[derive(Clone, Deserialize)]
+/// One JSON Web Key as it was written. Private members of public keys are noticed, never kept.
+#[derive(Clone, Default, Deserialize)]
 pub struct JwkConfig {
-    /// Key type: `RSA`, `EC` or `OKP`.
+    /// Key type: `RSA`, `EC`, `OKP` or `oct`.
     pub kty: String,
     /// The key's name, unique for its issuer.
     #[serde(default)]
@@ -81,6 +109,9 @@ pub struct JwkConfig {
     /// Second coordinate of an `EC` key, base64url.
     #[serde(default)]
     pub y: Option<String>,
+    /// The secret of an `oct` key, base64url. Never printed.
+    #[serde(default)]
+    pub(super) k: Option<String>,
     #[serde(default)]
     pub(super) d: Option<IgnoredAny>,
     #[serde(default)]
@@ -88,7 +119,13 @@ pub struct JwkConfig {
     #[serde(default)]
     pub(super) q: Option<IgnoredAny>,
     #[serde(default)]
-    pub(super) k: Option<IgnoredAny>,
+    pub(super) dp: Option<IgnoredAny>,
+    #[serde(default)]
+    pub(super) dq: Option<IgnoredAny>,
+    #[serde(default)]
+    pub(super) qi: Option<IgnoredAny>,
+    #[serde(default)]
+    pub(super) oth: Option<IgnoredAny>,
 }
 
 impl fmt::Debug for JwkConfig {

@@ -36,6 +36,12 @@ pub enum Unauthenticated {
     NoTenant,
     /// No `exp`.
     NoExpiry,
+    /// No `iat`, from an issuer whose tokens may not live for ever.
+    NoIssuedAt,
+    /// From `iat` to `exp` it is longer than the issuer's tokens may live.
+    LifetimeTooLong,
+    /// The issuer's keys have not been fetched yet, or are too old. Not the client's fault.
+    KeysUnavailable,
     /// `kid` names no key of the issuer.
     UnknownKey,
     /// No `kid`, and not exactly one key of the issuer fits the algorithm.
@@ -44,6 +50,8 @@ pub enum Unauthenticated {
     KeyAlgorithmMismatch,
     /// The signature is not the key's over this token.
     BadSignature,
+    /// The token was a good one, and has been revoked.
+    Revoked,
     /// `nbf` lies ahead.
     NotYetValid,
     /// `iat` lies ahead.
@@ -65,6 +73,12 @@ impl Unauthenticated {
         matches!(self, Self::Expired)
     }
 
+    /// Whether the gateway is to blame and not the token, about which nothing is known then: a later try may succeed.
+    #[must_use]
+    pub const fn is_ours(self) -> bool {
+        matches!(self, Self::KeysUnavailable)
+    }
+
     /// A fixed word for the operator's log and counters; not for clients.
     #[must_use]
     pub const fn reason(self) -> &'static str {
@@ -83,10 +97,14 @@ impl Unauthenticated {
             Self::MalformedScopes => "malformed_scopes",
             Self::NoTenant => "no_tenant",
             Self::NoExpiry => "no_expiry",
+            Self::NoIssuedAt => "no_issued_at",
+            Self::LifetimeTooLong => "lifetime_too_long",
+            Self::KeysUnavailable => "keys_unavailable",
             Self::UnknownKey => "unknown_key",
             Self::AmbiguousKey => "ambiguous_key",
             Self::KeyAlgorithmMismatch => "key_algorithm_mismatch",
             Self::BadSignature => "bad_signature",
+            Self::Revoked => "revoked",
             Self::NotYetValid => "not_yet_valid",
             Self::IssuedInFuture => "issued_in_future",
             Self::Expired => "expired",
@@ -102,11 +120,17 @@ impl fmt::Display for Unauthenticated {
 
 impl std::error::Error for Unauthenticated {}
 
-/// Why a known caller may not do what it asks. In order of precedence.
+/// Why a caller may not do what it asks, whoever it is or although it is known. In order of precedence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Forbidden {
-    /// The token has none of the acceptable scopes.
+    /// No token is let in here.
+    Denied,
+    /// No rule is for this, and what no rule is for is refused here.
+    NoRule,
+    /// The token has none of the acceptable scopes, or not all that are needed.
     MissingScope,
+    /// A claim of the token does not have one of the values that are needed.
+    ClaimMismatch,
     /// The request names another tenant than the token's.
     TenantMismatch,
 }
@@ -116,7 +140,10 @@ impl Forbidden {
     #[must_use]
     pub const fn reason(self) -> &'static str {
         match self {
+            Self::Denied => "denied",
+            Self::NoRule => "no_rule",
             Self::MissingScope => "missing_scope",
+            Self::ClaimMismatch => "claim_mismatch",
             Self::TenantMismatch => "tenant_mismatch",
         }
     }

@@ -1,33 +1,50 @@
 //! Who may: bearer tokens in, permits out.
 //!
-//! [`Access::authenticate`] turns an `Authorization` value into an [`Identity`] or says why not; [`Identity::permit`] turns that into a
-//! [`Permit`], without which no account can be named. Cheap checks come first, then the signature, then the clock: so only the
-//! holder of a genuine token is told that it has expired. Nothing here knows HTTP, keeps a clock, or prints a token.
+//! [`Access::verify`] turns a [`BearerToken`] into a [`VerifiedToken`] or says why not, [`VerifiedToken::identity_at`] asks the time, and
+//! [`Identity::permit`] turns the identity into a [`Permit`], without which no account can be named. Cheap checks come first, then the
+//! signature, then the clock: so only the holder of a genuine token is told that it has expired. Nothing here knows HTTP, keeps a
+//! clock, fetches a key, or prints a token.
 
+mod algorithm;
 mod claims;
 pub mod config;
+mod der;
 mod encoding;
 mod error;
+mod fetched;
 mod identity;
+mod issuer;
+mod jwk;
+mod jwks_uri;
+mod kept_claims;
 mod key_set;
+mod native;
 mod scopes;
-mod signature;
+mod self_test;
 mod tenant;
 mod token;
 mod trust;
+mod verified;
+mod verifying_key;
 
 #[cfg(test)]
 pub(crate) mod test_support;
 #[cfg(test)]
 mod tests;
 
-pub use claims::{MAX_NUMERIC_DATE, MAX_SUBJECT_BYTES};
-pub use config::{IssuerConfig, TenantConfig};
+pub use algorithm::Algorithm;
+pub use claims::{MAX_NUMERIC_DATE, MAX_SUBJECT_BYTES, MAX_TOKEN_ID_BYTES};
+pub use config::{IssuerConfig, RevokedConfig, TenantConfig};
 pub use error::{Forbidden, Unauthenticated};
-pub use identity::{Identity, Permit};
-pub use key_set::KeySet;
-pub use scopes::{MANAGE, MAX_SCOPES, ScopeSet, Scopes, VIEW, is_scope};
-pub use signature::Algorithm;
+pub use fetched::{FetchedKeys, FetchedKeysError, MAX_FETCHED_BYTES, MAX_FETCHED_KEYS};
+pub use identity::{Identity, Leave, Permit, ToldToUpstreams};
+pub use issuer::{Issuer, IssuerId};
+pub use jwks_uri::JwksUriConfig;
+pub use kept_claims::{ClaimValue, MAX_CLAIM_TEXTS, MAX_KEPT_CLAIMS};
+pub use key_set::{KeyId, KeySet};
+pub use native::{Effort, NativeCrypto};
+pub use scopes::{MAX_SCOPES, Scopes};
 pub use tenant::{MAX_TENANT_BYTES, Tenant};
 pub use token::{BearerToken, MAX_HEADER_BYTES, MAX_TOKEN_BYTES};
-pub use trust::{Access, UnknownIssuer, VerifiedToken};
+pub use trust::Access;
+pub use verified::{Rejected, VerifiedToken};

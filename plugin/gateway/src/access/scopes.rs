@@ -1,8 +1,9 @@
-//! Scopes: which ones a token has, and which ones an operation accepts.
+//! Scopes: which ones a token has.
 //!
 //! A scope is one whole word, compared byte for byte. The pseudo-scope `tenant=<t>` is taken out on the way in and never counts.
 
 use super::error::Unauthenticated;
+use crate::rules::scope::{TENANT_PREFIX, is_scope_byte};
 use crate::strict_json::{Json, Object};
 
 /// Most scopes of one token, the pseudo-scopes among them.
@@ -10,36 +11,6 @@ pub const MAX_SCOPES: usize = 512;
 
 /// The claims that may hold the scopes. The first that is there decides; only the first must be a string.
 const CLAIMS: [&str; 3] = ["scope", "scp", "scopes"];
-const TENANT_PREFIX: &str = "tenant=";
-
-/// Reading a tenant's points.
-pub const VIEW: ScopeSet = ScopeSet::any_of(&[
-    "rewardspoints.rewardpoints_view",
-    "saasag.rewardpoints_view",
-]);
-
-/// Changing a tenant's points. Does not imply [`VIEW`].
-pub const MANAGE: ScopeSet = ScopeSet::any_of(&[
-    "rewardspoints.rewardpoints_manage",
-    "saasag.rewardpoints_manage",
-]);
-
-/// The scopes that an operation accepts: any one of them is enough. An empty set accepts nobody.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ScopeSet(&'static [&'static str]);
-
-impl ScopeSet {
-    /// A set in the order in which refusals list it.
-    #[must_use]
-    pub const fn any_of(scopes: &'static [&'static str]) -> Self {
-        Self(scopes)
-    }
-
-    /// The scopes, in order.
-    pub fn iter(&self) -> impl Iterator<Item = &'static str> + use<> {
-        self.0.iter().copied()
-    }
-}
 
 /// The scopes of a token, without pseudo-scopes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -104,16 +75,4 @@ impl ScopeClaim {
         }
         Ok(())
     }
-}
-
-/// Whether a token can hold this word as a scope: at least one of the characters that RFC 6749 allows, and no pseudo-scope
-/// `tenant=<t>`, which never counts as one.
-#[must_use]
-pub fn is_scope(word: &str) -> bool {
-    !word.is_empty() && word.bytes().all(is_scope_byte) && !word.starts_with(TENANT_PREFIX)
-}
-
-/// The characters of a scope (RFC 6749, section 3.3): visible ASCII without `"` and `\`, so safe in any header.
-fn is_scope_byte(byte: u8) -> bool {
-    byte.is_ascii_graphic() && byte != b'"' && byte != b'\\'
 }

@@ -5,10 +5,10 @@
 
 use std::fmt;
 
+use super::algorithm::Algorithm;
 use super::config::MAX_NAME_BYTES;
 use super::encoding::base64url;
 use super::error::Unauthenticated;
-use super::signature::Algorithm;
 use crate::strict_json::{Json, Object, parse_object};
 
 /// Longest token that is looked at, in bytes.

@@ -1,22 +1,23 @@
 //! Whom we trust: the configured issuers, and the one path from a token to an identity.
 //!
-//! [`Access::verify`] does all that does not depend on the clock, so its result may be kept for the token's bytes until the issuer's
-//! keys change; [`VerifiedToken::identity_at`] does the rest, every time.
-
-use std::fmt;
+//! [`Access::verify`] does all that does not depend on the clock, so its result may be kept for the token's bytes for as long as the
+//! issuer has the key; [`VerifiedToken::identity_at`] does the rest, every time. Keys that are fetched come in by
+//! [`Access::replace_keys`]; when to fetch them is decided elsewhere.
 
 use super::claims::{Claims, Validity};
-use super::config::{
-    IssuerConfig, MAX_AUDIENCES, MAX_ISSUERS, MAX_LEEWAY_SECONDS, MAX_NAME_BYTES, TenantConfig,
-};
+use super::config::{IssuerConfig, MAX_ISSUERS, TenantConfig};
 use super::error::Unauthenticated;
 use super::identity::Identity;
-use super::key_set::KeySet;
+use super::issuer::{Issuer, IssuerId};
+use super::kept_claims::KeptNames;
+use super::key_set::{HeldKeys, KeyId, KeySet};
+use super::native::{Effort, NativeCrypto, verify_signature};
 use super::scopes::ScopeClaim;
-use super::signature::{Algorithm, verify_signature};
 use super::tenant::TenantRule;
 use super::token::{BearerToken, Header, MAX_NESTING, Parts};
+use super::verified::{Rejected, VerifiedToken};
 use crate::config_error::ConfigError;
+use crate::host::Host;
 use crate::strict_json::parse_object;
 
 /// Decides who a request speaks for.
@@ -24,98 +25,92 @@ use crate::strict_json::parse_object;
 pub struct Access {
     issuers: Vec<Issuer>,
     tenant: TenantRule,
+    kept: KeptNames,
+    /// Ids given to keys so far.
+    last_key: u64,
 }
-
-#[derive(Debug)]
-struct Issuer {
-    name: String,
-    audiences: Vec<String>,
-    algorithms: Vec<Algorithm>,
-    leeway_ms: i64,
-    keys: KeySet,
-}
-
-/// A token whose signature and claims are right; only the clock has not been asked.
-#[derive(Debug, Clone)]
-pub struct VerifiedToken {
-    identity: Identity,
-    validity: Validity,
-}
-
-impl VerifiedToken {
-    /// The identity, if the token holds at `now_ms` (milliseconds since the epoch).
-    ///
-    /// # Errors
-    /// [`Unauthenticated::NotYetValid`], [`Unauthenticated::IssuedInFuture`] or [`Unauthenticated::Expired`].
-    pub fn identity_at(&self, now_ms: i64) -> Result<&Identity, Unauthenticated> {
-        self.validity.check(now_ms)?;
-        Ok(&self.identity)
-    }
-}
-
-/// No issuer of that name is configured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UnknownIssuer;
-
-impl fmt::Display for UnknownIssuer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no such issuer is configured")
-    }
-}
-
-impl std::error::Error for UnknownIssuer {}
 
 impl Access {
-    /// Checks the configuration and prepares every key.
+    /// Checks the configuration and prepares every key. Of a verified token, the claims named by `kept_claims` can be asked for by
+    /// [`Identity::claim`]; repeated names count once, at most [`MAX_KEPT_CLAIMS`](super::MAX_KEPT_CLAIMS).
     ///
     /// # Errors
-    /// The path of the first bad field, from the configuration's root: `issuers[0].jwks.keys[1].n`.
-    pub fn new(issuers: &[IssuerConfig], tenant: &TenantConfig) -> Result<Self, ConfigError> {
+    /// The path of the first bad field, from the configuration's root: `issuers[0].jwks.keys[1].n`. Names of claims have no field of
+    /// their own: their path is empty.
+    pub fn new(
+        issuers: &[IssuerConfig],
+        tenant: &TenantConfig,
+        kept_claims: &[String],
+    ) -> Result<Self, ConfigError> {
         if issuers.is_empty() || issuers.len() > MAX_ISSUERS {
             let problem = format!("must hold 1 to {MAX_ISSUERS} issuers");
             return Err(ConfigError::new("issuers", problem));
         }
-        let mut trusted: Vec<Issuer> = Vec::with_capacity(issuers.len());
+        let mut access = Self {
+            issuers: Vec::with_capacity(issuers.len()),
+            tenant: TenantRule::new(tenant).map_err(|error| error.within("tenant"))?,
+            kept: KeptNames::new(kept_claims)?,
+            last_key: 0,
+        };
         for (index, config) in issuers.iter().enumerate() {
             let within = |error: ConfigError| error.within(&format!("issuers[{index}]"));
-            let issuer = Issuer::new(config).map_err(within)?;
-            if trusted.iter().any(|earlier| earlier.name == issuer.name) {
+            let (issuer, keys) = Issuer::new(config).map_err(within)?;
+            let mut earlier = access.issuers.iter();
+            if earlier.any(|earlier| earlier.name == issuer.name) {
                 let problem = "another issuer has the same name";
                 return Err(within(ConfigError::new("issuer", problem)));
             }
-            trusted.push(issuer);
+            access.issuers.push(issuer);
+            if let Some(keys) = keys {
+                access.replace_keys(IssuerId(index), keys);
+            }
         }
-        Ok(Self {
-            issuers: trusted,
-            tenant: TenantRule::new(tenant).map_err(|error| error.within("tenant"))?,
-        })
+        Ok(access)
     }
 
-    /// The identity behind the value of a request's one `Authorization` header, at `now_ms` (milliseconds since the epoch).
+    /// The issuers, in the order of the configuration.
+    pub fn issuers(&self) -> impl Iterator<Item = (IssuerId, &Issuer)> {
+        let numbered = self.issuers.iter().enumerate();
+        numbered.map(|(index, issuer)| (IssuerId(index), issuer))
+    }
+
+    /// All that is to be known of a token without asking the clock. Signatures are checked by the host where `native` says so, and
+    /// computed where it does not or where the host does not answer.
     ///
     /// # Errors
-    /// The first reason of [`Unauthenticated`] that applies.
-    pub fn authenticate(
+    /// The first reason of [`Unauthenticated`] that applies, never one about time, with the issuer as soon as it is known.
+    pub fn verify(
         &self,
-        authorization: Option<&[u8]>,
-        now_ms: i64,
-    ) -> Result<Identity, Unauthenticated> {
-        let verified = self.verify(BearerToken::from_authorization(authorization)?)?;
-        verified.identity_at(now_ms)?;
-        Ok(verified.identity)
+        token: BearerToken<'_>,
+        native: NativeCrypto,
+        host: &impl Host,
+    ) -> Result<VerifiedToken, Rejected> {
+        let mut look = Look {
+            issuer: None,
+            effort: Effort::Cheap,
+        };
+        self.look(token, native, host, &mut look)
+            .map_err(|reason| Rejected {
+                reason,
+                issuer: look.issuer,
+                effort: look.effort,
+            })
     }
 
-    /// All of [`Access::authenticate`] that does not depend on the clock.
-    ///
-    /// # Errors
-    /// The first reason of [`Unauthenticated`] that applies, never one about time.
-    pub fn verify(&self, token: BearerToken<'_>) -> Result<VerifiedToken, Unauthenticated> {
+    fn look(
+        &self,
+        token: BearerToken<'_>,
+        native: NativeCrypto,
+        host: &impl Host,
+        look: &mut Look,
+    ) -> Result<VerifiedToken, Unauthenticated> {
         let parts = Parts::of(token)?;
         let header = Header::of(&parts.header)?;
         let object = parse_object(&parts.claims, MAX_NESTING)
             .map_err(|_| Unauthenticated::MalformedClaims)?;
         let claims = Claims::of(&object)?;
-        let issuer = self.issuer(claims.issuer)?;
+        let (issuer_id, issuer) = self.issuer(claims.issuer)?;
+        look.issuer = Some(issuer_id);
         if !issuer.algorithms.contains(&header.algorithm) {
             return Err(Unauthenticated::AlgorithmNotAllowed);
         }
@@ -125,8 +120,22 @@ impl Access {
         let scope_claim = ScopeClaim::of(&object)?;
         let tenant = self.tenant.tenant(&object, &scope_claim.tenants)?;
         let validity = Validity::new(&claims, issuer.leeway_ms)?;
-        let key = issuer.keys.select(header.kid, header.algorithm)?;
-        if !verify_signature(key, header.algorithm, parts.signing_input, &parts.signature) {
+        if let Some(max_lifetime_ms) = issuer.max_lifetime_ms {
+            claims.check_lifetime(max_lifetime_ms)?;
+        }
+        let keys = issuer.keys.as_ref();
+        let keys = keys.ok_or(Unauthenticated::KeysUnavailable)?;
+        let (key_id, key) = keys.select(header.kid, header.algorithm)?;
+        let (genuine, effort) = verify_signature(
+            host,
+            native,
+            key,
+            header.algorithm,
+            parts.signing_input,
+            &parts.signature,
+        );
+        look.effort = effort;
+        if !genuine {
             return Err(Unauthenticated::BadSignature);
         }
         Ok(VerifiedToken {
@@ -134,65 +143,66 @@ impl Access {
                 tenant,
                 scopes: scope_claim.scopes,
                 subject: claims.subject.map(Into::into),
+                claims: self.kept.keep(&object),
             },
             validity,
+            issuer: issuer_id,
+            key: key_id,
+            token_id: claims.token_id.map(Into::into),
+            issued_ms: claims.issued_ms,
+            effort,
         })
     }
 
-    /// Puts a new key set in the place of an issuer's old one. Tokens verified with the old one and kept must be forgotten.
-    ///
-    /// # Errors
-    /// [`UnknownIssuer`], and nothing is changed.
-    pub fn replace_keys(&mut self, issuer: &str, keys: KeySet) -> Result<(), UnknownIssuer> {
-        let known = self.issuers.iter_mut().find(|known| known.name == issuer);
-        known.ok_or(UnknownIssuer)?.keys = keys;
-        Ok(())
+    /// Puts a new key set in the place of an issuer's old one. A key that has the same name, the same `alg` and the same material as
+    /// an old one keeps its id; what was verified with it stays so. Ids of keys that are gone are never given again.
+    pub fn replace_keys(&mut self, issuer: IssuerId, keys: KeySet) {
+        let Some(issuer) = self.issuers.get_mut(issuer.0) else {
+            return;
+        };
+        let last_key = &mut self.last_key;
+        // At a million keys a second, this counter lasts for half a million years.
+        let fresh = || {
+            *last_key = last_key.saturating_add(1);
+            KeyId(*last_key)
+        };
+        let none = HeldKeys::default();
+        let old = issuer.keys.as_ref().unwrap_or(&none);
+        issuer.keys = Some(old.replaced_by(keys, fresh));
     }
 
-    fn issuer(&self, name: Option<&str>) -> Result<&Issuer, Unauthenticated> {
-        let known = |issuer: &&Issuer| Some(issuer.name.as_str()) == name;
-        self.issuers
-            .iter()
-            .find(known)
+    /// Takes an issuer's keys away: its tokens are refused until it has new ones.
+    pub fn withdraw_keys(&mut self, issuer: IssuerId) {
+        if let Some(issuer) = self.issuers.get_mut(issuer.0) {
+            issuer.keys = None;
+        }
+    }
+
+    /// How many keys the issuer has.
+    #[must_use]
+    pub fn key_count(&self, issuer: IssuerId) -> usize {
+        let issuer = self.issuers.get(issuer.0);
+        let keys = issuer.and_then(|issuer| issuer.keys.as_ref());
+        keys.map_or(0, HeldKeys::count)
+    }
+
+    /// Whether the issuer still has this key.
+    #[must_use]
+    pub fn holds_key(&self, issuer: IssuerId, key: KeyId) -> bool {
+        let issuer = self.issuers.get(issuer.0);
+        let keys = issuer.and_then(|issuer| issuer.keys.as_ref());
+        keys.is_some_and(|keys| keys.contains(key))
+    }
+
+    fn issuer(&self, name: Option<&str>) -> Result<(IssuerId, &Issuer), Unauthenticated> {
+        self.issuers()
+            .find(|(_, issuer)| Some(issuer.name.as_str()) == name)
             .ok_or(Unauthenticated::UnknownIssuer)
     }
 }
 
-impl Issuer {
-    fn new(config: &IssuerConfig) -> Result<Self, ConfigError> {
-        check_name(&config.issuer).map_err(|error| error.within("issuer"))?;
-        if config.audiences.len() > MAX_AUDIENCES {
-            let problem = format!("must hold at most {MAX_AUDIENCES}");
-            return Err(ConfigError::new("audiences", problem));
-        }
-        for (index, audience) in config.audiences.iter().enumerate() {
-            check_name(audience).map_err(|error| error.within(&format!("audiences[{index}]")))?;
-        }
-        let listed = |known: &Algorithm| config.algorithms.contains(known);
-        let distinct = Algorithm::ALL.iter().filter(|known| listed(known)).count();
-        if distinct == 0 || distinct != config.algorithms.len() {
-            let problem = "must hold at least one, and each once";
-            return Err(ConfigError::new("algorithms", problem));
-        }
-        if config.leeway_seconds > MAX_LEEWAY_SECONDS {
-            let problem = format!("must be at most {MAX_LEEWAY_SECONDS}");
-            return Err(ConfigError::new("leeway_seconds", problem));
-        }
-        Ok(Self {
-            name: config.issuer.clone(),
-            audiences: config.audiences.clone(),
-            algorithms: config.algorithms.clone(),
-            leeway_ms: i64::from(config.leeway_seconds).saturating_mul(1000),
-            keys: KeySet::from_jwks(&config.jwks, &config.algorithms)
-                .map_err(|error| error.within("jwks"))?,
-        })
-    }
-}
-
-fn check_name(name: &str) -> Result<(), ConfigError> {
-    if name.is_empty() || name.len() > MAX_NAME_BYTES {
-        let problem = format!("must have 1 to {MAX_NAME_BYTES} bytes");
-        return Err(ConfigError::new("", problem));
-    }
-    Ok(())
+/// What is known about a look at a token, however it ends.
+struct Look {
+    issuer: Option<IssuerId>,
+    effort: Effort,
 }

@@ -9,6 +9,7 @@ mod operations;
 mod path;
 mod pattern;
 mod requirement;
+pub mod scope;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::config::{ClaimTestConfig, Mode, OperationConfig, OperationsConfig};
 use super::note_claims;
 use super::requirement::{ClaimTest, Requirement, claim_tests};
-use crate::access::{MANAGE, VIEW};
+use super::scope::{MANAGE, VIEW};
 use crate::api::route::Operation;
 use crate::config_error::ConfigError;
 
@@ -125,11 +125,8 @@ fn operation_rule(
     config: &OperationConfig,
     for_all: &[ClaimTest],
 ) -> Result<OperationRule, ConfigError> {
-    let own: Vec<String> = if operation.is_read() { VIEW } else { MANAGE }
-        .iter()
-        .map(str::to_owned)
-        .collect();
-    let any_of = config.any_of.as_ref().unwrap_or(&own);
+    let own = if operation.is_read() { VIEW } else { MANAGE }.map(str::to_owned);
+    let any_of = config.any_of.as_deref().unwrap_or(&own);
     if any_of.is_empty() && config.all_of.is_empty() {
         return Err(ConfigError::new(
             "any_of",

@@ -10,7 +10,7 @@ use super::config::{
     ClaimTestConfig, MAX_CLAIM_NAME_BYTES, MAX_CLAIM_TESTS, MAX_CLAIM_VALUE_BYTES,
     MAX_CLAIM_VALUES, MAX_SCOPE_BYTES, MAX_SCOPES_PER_LIST,
 };
-use crate::access::is_scope;
+use super::scope::is_scope;
 use crate::config_error::ConfigError;
 
 /// What a token must hold. With nothing in it, any valid token will do.
@@ -61,7 +61,7 @@ pub enum ClaimView<'a> {
     /// A boolean, tested as `true` or `false`.
     Bool(bool),
     /// An integer, tested as its decimal digits.
-    Integer(i64),
+    Integer(i128),
 }
 
 /// A test of one claim.
@@ -110,6 +110,16 @@ impl Requirement {
         })
     }
 
+    /// A requirement of one of these scopes, for tests: not checked.
+    #[cfg(test)]
+    pub(crate) fn for_test(any_of: &[&str]) -> Self {
+        Self {
+            any_of: any_of.iter().map(|&scope| scope.to_owned()).collect(),
+            all_of: [].into(),
+            claims: [].into(),
+        }
+    }
+
     /// The same requirement with `tests` before its own.
     pub(super) fn with_claims_first(self, tests: &[ClaimTest]) -> Self {
         Self {
@@ -128,6 +138,15 @@ impl Requirement {
     #[must_use]
     pub const fn all_of(&self) -> &Arc<[String]> {
         &self.all_of
+    }
+
+    /// The scopes that a refusal names: those of which one is needed, then those that are needed besides.
+    #[must_use]
+    pub fn named_scopes(&self) -> Arc<[String]> {
+        if self.all_of.is_empty() {
+            return Arc::clone(&self.any_of);
+        }
+        self.any_of.iter().chain(self.all_of.iter()).cloned().collect()
     }
 
     /// The tests of claims, which must all hold.

@@ -32,6 +32,8 @@ pub struct Rule {
     name: String,
     methods: Vec<String>,
     pattern: Pattern,
+    /// The pattern as it was written.
+    text: String,
     allow: Allow,
     mode: Mode,
 }
@@ -69,6 +71,12 @@ impl Rule {
         &self.name
     }
 
+    /// The pattern of its paths, as it is written in the configuration.
+    #[must_use]
+    pub fn pattern(&self) -> &str {
+        &self.text
+    }
+
     /// Whom it lets through.
     #[must_use]
     pub const fn allow(&self) -> &Allow {
@@ -96,6 +104,7 @@ impl Rule {
             name: config.name.clone(),
             methods: config.methods.clone(),
             pattern,
+            text: config.path.clone(),
             allow: allow(config)?,
             mode: config.mode,
         })

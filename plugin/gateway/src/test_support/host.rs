@@ -1,4 +1,5 @@
-//! A host for tests: a clock that is set, randomness from a seed, shared data by Envoy's rules, everything counted.
+//! A host for tests: a clock that is set, randomness from a seed, shared data by Envoy's rules, signatures checked by other code
+//! than the module's own, everything counted.
 //!
 //! Several hosts can share one clock and one map of shared data, as the workers of one gateway do.
 
@@ -7,9 +8,15 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use ledger::Timestamp;
+use p256::pkcs8::DecodePublicKey as _;
+use rsa::pkcs8::DecodePublicKey as _;
+use rsa::sha2::{Sha256, Sha384, Sha512};
 
 use crate::access::test_support::NOW_MS;
-use crate::host::{Counter, Host, Mismatch, NoRandomness, Severity, Shared, SharedVersion, When};
+use crate::host::{Gauge, 
+    Counter, Hash, Host, Mismatch, NativeVerdict, NoRandomness, Severity, Shared, SharedVersion,
+    SignatureCheck, When,
+};
 
 /// Shared data as Envoy keeps it: one map, a version for each key, no deletion.
 #[derive(Default)]
@@ -60,8 +67,11 @@ pub(crate) struct TestHost {
     pub(crate) skew_ms: Cell<i64>,
     pub(crate) shared: Rc<RefCell<SharedData>>,
     pub(crate) no_randomness: Cell<bool>,
+    /// Whether it checks signatures.
+    pub(crate) native: Cell<bool>,
     random: Cell<u64>,
     counters: RefCell<BTreeMap<&'static str, u64>>,
+    pub(crate) gauges: RefCell<BTreeMap<String, u64>>,
     pub(crate) lines: RefCell<Vec<(Severity, String)>>,
 }
 
@@ -72,8 +82,10 @@ impl TestHost {
             skew_ms: Cell::new(0),
             shared,
             no_randomness: Cell::new(false),
+            native: Cell::new(true),
             random: Cell::new(seed),
             counters: RefCell::default(),
+            gauges: RefCell::default(),
             lines: RefCell::default(),
         }
     }
@@ -125,6 +137,17 @@ impl Host for TestHost {
         }
     }
 
+    fn check_signature(&self, check: &SignatureCheck<'_>) -> NativeVerdict {
+        if !self.native.get() {
+            return NativeVerdict::Unavailable;
+        }
+        match is_genuine(check) {
+            None => NativeVerdict::Unavailable,
+            Some(true) => NativeVerdict::Genuine,
+            Some(false) => NativeVerdict::Wrong,
+        }
+    }
+
     fn count(&self, counter: Counter) {
         *self
             .counters
@@ -133,9 +156,44 @@ impl Host for TestHost {
             .or_default() += 1;
     }
 
+    fn gauge(&self, gauge: Gauge, value: u64) {
+        self.gauges.borrow_mut().insert(gauge.name(), value);
+    }
+
     fn log(&self, severity: Severity, line: &str) {
         self.lines.borrow_mut().push((severity, line.to_owned()));
     }
+}
+
+/// What a host would say: the key is read from its DER form, the signature too. `None` when the key is none.
+fn is_genuine(check: &SignatureCheck<'_>) -> Option<bool> {
+    let SignatureCheck {
+        hash,
+        public_key_der: key,
+        signature,
+        text,
+    } = *check;
+    if let Ok(key) = rsa::RsaPublicKey::from_public_key_der(key) {
+        use rsa::pkcs1v15::{Signature, VerifyingKey};
+        use rsa::signature::Verifier as _;
+        let signature = Signature::try_from(signature).ok()?;
+        let verified = match hash {
+            Hash::Sha256 => VerifyingKey::<Sha256>::new(key).verify(text, &signature),
+            Hash::Sha384 => VerifyingKey::<Sha384>::new(key).verify(text, &signature),
+            Hash::Sha512 => VerifyingKey::<Sha512>::new(key).verify(text, &signature),
+        };
+        return Some(verified.is_ok());
+    }
+    use p256::ecdsa::signature::Verifier as _;
+    if let Ok(key) = p256::ecdsa::VerifyingKey::from_public_key_der(key) {
+        assert_eq!(hash, Hash::Sha256, "ES256");
+        let signature = p256::ecdsa::Signature::from_der(signature).expect("minimal DER");
+        return Some(key.verify(text, &signature).is_ok());
+    }
+    let key = p384::ecdsa::VerifyingKey::from_public_key_der(key).ok()?;
+    assert_eq!(hash, Hash::Sha384, "ES384");
+    let signature = p384::ecdsa::Signature::from_der(signature).expect("minimal DER");
+    Some(key.verify(text, &signature).is_ok())
 }
 
 /// SplitMix64: a good spread from any seed, the same on every machine.

@@ -23,6 +23,8 @@ pub(crate) fn config_with(changes: &Value) -> Config {
     let mut document = json!({
         "issuers": [issuer_json()],
         "engine": {"clusters": ["engine"]},
+        "revocation": {"from_engine": false},
+        "decision_log": {"lines": "none"},
         "sites": {"main": {}, "yearly": {"validity_in_months": 12}, "monthly": {"validity_in_months": 1}},
     });
     for (name, value) in changes.as_object().expect("an object") {

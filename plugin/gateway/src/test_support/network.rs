@@ -4,6 +4,7 @@ use super::fault::{DEADLINE_EXCEEDED, Fault, UNAVAILABLE};
 use super::world::World;
 use crate::config::Config;
 use crate::engine::{Answer, Call, CallId};
+use crate::gate::{Fetch, FetchId, Fetched};
 use crate::worker::Worker;
 
 /// One leg of a call, under way.
@@ -26,9 +27,26 @@ pub(crate) enum LegKind {
         id: CallId,
         answer: Answer,
     },
+    Fetched {
+        id: FetchId,
+        answer: Fetched,
+    },
 }
 
 impl World {
+    /// A fetch reaches the key server and comes back.
+    pub(super) fn fetch(&mut self, node: usize, fetch: Fetch) {
+        let (after_ms, answer) = (self.key_server)(&fetch);
+        let (id, limit_ms) = (fetch.id, i64::from(fetch.timeout_ms));
+        let answer = match answer {
+            _ if after_ms >= limit_ms => Fetched::Nothing,
+            Fetched::Answer { body, .. } if body.len() > fetch.max_bytes => Fetched::TooLarge,
+            answer => answer,
+        };
+        let kind = LegKind::Fetched { id, answer };
+        self.send(node, after_ms.min(limit_ms), kind);
+    }
+
     pub(super) fn make(&mut self, node: usize, call: Call, fault: Fault) {
         let (id, timeout_ms) = (call.id, i64::from(call.timeout_ms));
         assert!(timeout_ms > 0, "a call without time");
@@ -106,6 +124,11 @@ impl World {
                 }
                 self.send(leg.node, after_ms, kind);
             }
+            LegKind::Fetched { id, answer } => {
+                let node = &mut self.nodes[leg.node];
+                node.worker.fetched(id, answer, &node.host);
+                self.make_calls(leg.node);
+            }
             LegKind::ToWorker { id, answer } => {
                 let node = &mut self.nodes[leg.node];
                 node.worker.answered(id, answer, &node.host);
@@ -126,7 +149,7 @@ impl World {
             }
         }
         let node = &mut self.nodes[number];
-        node.worker = Worker::new(config).expect("a good configuration");
+        node.worker = Worker::new(config, &node.host).expect("a good configuration");
         node.exchanges.clear();
     }
 }

@@ -17,8 +17,10 @@ use crate::access::test_support::NOW_MS;
 use crate::api::reply::Reply;
 use crate::config::Config;
 use crate::engine::{Answer, Call, CallId};
-use crate::exchange::{Exchange, Input, Step};
-use crate::worker::{ExchangeId, TICK_MS, Worker};
+use crate::gate::{Fetch, Fetched};
+use crate::exchange::{Exchange, Input, Onward, Step};
+use crate::wake::ExchangeId;
+use crate::worker::{TICK_MS, Worker};
 
 /// Steps after which a world that has not come to rest never will.
 const MAX_STEPS: usize = 1_000_000;
@@ -40,14 +42,21 @@ type SharedMap = Rc<RefCell<SharedData>>;
 /// Decides on the fault of each call.
 type FaultPlan = Box<dyn FnMut(usize, &Call) -> Fault>;
 
+/// What is answered to a fetch, and after how many milliseconds; later than its time limit counts as no answer.
+pub(crate) type KeyServer = Box<dyn FnMut(&Fetch) -> (i64, Fetched)>;
+
 pub(crate) struct World {
     pub(crate) clock: Rc<Cell<i64>>,
     pub(crate) engine: Engine,
     pub(crate) nodes: Vec<Node>,
     pub(crate) legs: Vec<Leg>,
     pub(crate) replies: BTreeMap<Asked, Vec<Reply>>,
-    /// Requests that were let through.
-    pub(crate) passed_on: Vec<Asked>,
+    /// Requests that were let through, and how they were changed.
+    pub(crate) passed_on: BTreeMap<Asked, Onward>,
+    /// What is answered to a fetch, and after how many milliseconds.
+    pub(crate) key_server: KeyServer,
+    /// Every fetch that was made, in order.
+    pub(crate) fetches: Vec<(usize, Fetch)>,
     /// Every call that was made, in order.
     pub(crate) calls: Vec<(usize, Call)>,
     /// Decides on the fault of each call: of the node, for the call.
@@ -71,9 +80,12 @@ impl World {
             let shared: SharedMap = Rc::default();
             for _ in 0..workers {
                 let seed = nodes.len() as u64 + 1;
+                let host = TestHost::new(Rc::clone(&clock), Rc::clone(&shared), seed);
+                // Finding out what a host can check takes longer than most tests.
+                host.native.set(false);
                 nodes.push(Node {
-                    worker: Worker::new(config.clone()).expect("a good configuration"),
-                    host: TestHost::new(Rc::clone(&clock), Rc::clone(&shared), seed),
+                    worker: Worker::new(config.clone(), &host).expect("a good configuration"),
+                    host,
                     exchanges: BTreeMap::new(),
                 });
             }
@@ -84,7 +96,9 @@ impl World {
             nodes,
             legs: Vec::new(),
             replies: BTreeMap::new(),
-            passed_on: Vec::new(),
+            passed_on: BTreeMap::new(),
+            key_server: Box::new(|_| (1, Fetched::Nothing)),
+            fetches: Vec::new(),
             calls: Vec::new(),
             faults: Box::new(|_, _| Fault::None),
             next_tick_ms: NOW_MS + i64::from(TICK_MS),
@@ -101,7 +115,9 @@ impl World {
             engine: Engine::default(),
             legs: Vec::new(),
             replies: BTreeMap::new(),
-            passed_on: Vec::new(),
+            passed_on: BTreeMap::new(),
+            key_server: Box::new(|_| (1, Fetched::Nothing)),
+            fetches: Vec::new(),
             calls: Vec::new(),
             faults: Box::new(|_, _| Fault::None),
             next_tick_ms: NOW_MS + i64::from(TICK_MS),
@@ -134,7 +150,7 @@ impl World {
         let asked = self.head(node, request);
         if let Some(body) = &request.body
             && self.replies[&asked].is_empty()
-            && !self.passed_on.contains(&asked)
+            && !self.passed_on.contains_key(&asked)
         {
             let total_bytes = body.len();
             let step = self.advance(node, asked, Input::BodyGrown { total_bytes });
@@ -178,8 +194,11 @@ impl World {
     fn take_step(&mut self, asked: Asked, step: Step) {
         match step {
             Step::Reply(reply) => self.replies.entry(asked).or_default().push(reply),
-            Step::PassOn => self.passed_on.push(asked),
-            Step::AwaitBody | Step::AwaitOutcome | Step::Settled => {}
+            Step::PassOn(onward) => {
+                let again = self.passed_on.insert(asked, *onward);
+                assert_eq!(again, None, "passed on twice");
+            }
+            Step::AwaitBody | Step::AwaitOutcome | Step::Passing | Step::Settled => {}
         }
     }
 
@@ -194,18 +213,19 @@ impl World {
 
     /// Carries out all that a worker wants, as the filter's root does.
     pub(super) fn make_calls(&mut self, number: usize) {
-        let node = &mut self.nodes[number];
-        for woken in node.worker.take_woken() {
+        for woken in self.nodes[number].worker.take_woken() {
             let ExchangeId(asked) = woken.exchange;
+            let node = &mut self.nodes[number];
             let Some(exchange) = node.exchanges.get_mut(&asked) else {
                 continue;
             };
-            let outcome = Input::Outcome(woken.outcome);
-            let step = exchange.advance(outcome, &mut node.worker, &node.host);
-            if let Step::Reply(reply) = step {
-                let replies = self.replies.entry(Asked(asked)).or_default();
-                replies.push(reply);
-            }
+            let news = Input::News(woken.news);
+            let step = exchange.advance(news, &mut node.worker, &node.host);
+            self.take_step(Asked(asked), step);
+        }
+        for fetch in self.nodes[number].worker.take_fetches() {
+            self.fetches.push((number, fetch.clone()));
+            self.fetch(number, fetch);
         }
         for call in self.nodes[number].worker.take_calls() {
             let fault = (self.faults)(number, &call);

@@ -6,9 +6,9 @@ use crate::access::Unauthenticated::{
     self, MalformedClaims, MalformedScopes, NoTenant, WrongAudience,
 };
 use crate::access::test_support::*;
-use crate::access::{
-    Access, Algorithm, Forbidden, Identity, MANAGE, MAX_SCOPES, ScopeSet, TenantConfig, VIEW,
-};
+use crate::access::{Access, Algorithm, Forbidden, Identity, MAX_SCOPES, TenantConfig};
+use crate::rules::scope::{MANAGE, VIEW};
+use crate::rules::{Mode, Requirement};
 
 fn identity(changes: Value) -> Result<Identity, Unauthenticated> {
     authenticate_claims(&claims_with(changes))
@@ -32,7 +32,7 @@ fn audience() {
     ];
     let mut config = issuer_json();
     config["audiences"] = json!(["points", "shop"]);
-    let checking = Access::new(&[issuer(config)], &TenantConfig::default()).unwrap();
+    let checking = access_of([config]);
     for (audience, expected) in table {
         let claims = claims_with(json!({"aud": audience}));
         let token = token(Algorithm::EdDsa, &claims);
@@ -224,7 +224,7 @@ fn the_tenant_rule_can_be_relaxed_but_keeps_its_first_letter() {
         "claim": "org", "min_length": 1, "max_length": 20, "extra_characters": "-_A"
     }))
     .unwrap();
-    let access = Access::new(&[issuer(issuer_json())], &rule).unwrap();
+    let access = Access::new(&[issuer(issuer_json())], &rule, &[]).unwrap();
     let outcome = |name: &str| {
         let claims = claims_with(json!({"tenant": null, "org": name}));
         authenticate(&access, &token(Algorithm::EdDsa, &claims)).is_ok()
@@ -239,14 +239,14 @@ fn the_tenant_rule_can_be_relaxed_but_keeps_its_first_letter() {
 
 #[test]
 fn a_permit_needs_one_whole_acceptable_scope() {
-    let permitted = |scope: &str, acceptable: &ScopeSet| {
-        let permit = identity(json!({"scope": scope}))
-            .unwrap()
-            .permit(acceptable, None);
-        permit.map(|permit| permit.scope())
+    let permitted = |scope: &str, acceptable: &[&str]| {
+        let requirement = Requirement::for_test(acceptable);
+        let identity = identity(json!({"scope": scope})).unwrap();
+        let leave = identity.permit(&requirement, Mode::Enforce, None)?;
+        Ok(leave.scope.map(str::to_owned))
     };
     let missing = Err(Forbidden::MissingScope);
-    let table: [(&str, &ScopeSet, Result<&str, Forbidden>); 14] = [
+    let table: [(&str, &[&str], Result<&str, Forbidden>); 14] = [
         (
             "rewardspoints.rewardpoints_view",
             &VIEW,
@@ -284,33 +284,49 @@ fn a_permit_needs_one_whole_acceptable_scope() {
         ("xrewardspoints.rewardpoints_view", &VIEW, missing),
         ("REWARDSPOINTS.REWARDPOINTS_VIEW", &VIEW, missing),
         ("", &VIEW, missing),
-        ("tenant=acme", &ScopeSet::any_of(&["tenant=acme"]), missing),
+        ("tenant=acme", &["tenant=acme"], missing),
     ];
     for (scope, acceptable, expected) in table {
+        let expected = expected.map(|scope| Some(scope.to_owned()));
         assert_eq!(permitted(scope, acceptable), expected, "{scope}");
     }
-    assert_eq!(permitted("a", &ScopeSet::any_of(&[])), missing);
 }
 
 #[test]
-fn scope_sets_keep_the_contracts_order() {
-    let listed = |set: ScopeSet| set.iter().collect::<Vec<_>>().join(", ");
-    assert_eq!(
-        listed(VIEW),
-        "rewardspoints.rewardpoints_view, saasag.rewardpoints_view"
-    );
-    assert_eq!(
-        listed(MANAGE),
-        "rewardspoints.rewardpoints_manage, saasag.rewardpoints_manage"
-    );
+fn what_is_not_enforced_is_told() {
+    let requirement = Requirement::for_test(&["else"]);
+    let identity = identity(json!({})).unwrap();
+    let leave = identity.permit(&requirement, Mode::Report, None).unwrap();
+    assert_eq!(leave.unmet, Some(Forbidden::MissingScope));
+    assert_eq!(leave.scope, None);
+    assert_eq!(leave.permit.tenant().as_str(), "acme");
+    let other = identity.permit(&requirement, Mode::Report, Some(b"other"));
+    assert_eq!(other.err(), Some(Forbidden::TenantMismatch));
+}
+
+#[test]
+fn upstreams_are_told_in_visible_ascii() {
+    for (subject, expected) in [
+        ("employee-7", "employee-7"),
+        ("a b%c", "a%20b%25c"),
+        ("j\u{fc}rgen", "j%C3%BCrgen"),
+    ] {
+        let identity = identity(json!({"sub": subject, "scope": "a  tenant=acme b"})).unwrap();
+        let told = identity.told_to_upstreams();
+        assert_eq!(told.subject.as_deref(), Some(expected));
+        assert_eq!((told.tenant.as_str(), told.scopes.as_str()), ("acme", "a b"));
+    }
+    let nobody = identity(json!({"sub": null})).unwrap();
+    assert_eq!(nobody.told_to_upstreams().subject, None);
 }
 
 #[test]
 fn the_tenant_header_can_only_contradict() {
     let identity = identity(json!({})).unwrap();
     let outcome = |header: Option<&[u8]>| {
-        let permit = identity.permit(&VIEW, header);
-        permit.map(|permit| permit.tenant().as_str().to_owned())
+        let requirement = Requirement::for_test(&VIEW);
+        let leave = identity.permit(&requirement, Mode::Enforce, header)?;
+        Ok(leave.permit.tenant().as_str().to_owned())
     };
     assert_eq!(outcome(None).as_deref(), Ok("acme"));
     assert_eq!(outcome(Some(b"acme")).as_deref(), Ok("acme"));
@@ -329,19 +345,8 @@ fn the_tenant_header_can_only_contradict() {
             "{other:?}"
         );
     }
-    let nothing = ScopeSet::any_of(&["else"]);
-    let both_wrong = identity.permit(&nothing, Some(b"other")).err();
+    let nothing = Requirement::for_test(&["else"]);
+    let both_wrong = identity.permit(&nothing, Mode::Enforce, Some(b"other"));
+    let both_wrong = both_wrong.err();
     assert_eq!(both_wrong, Some(Forbidden::MissingScope));
-}
-
-#[test]
-fn a_permit_carries_who_asked() {
-    let permit = identity(json!({})).unwrap().permit(&MANAGE, None).unwrap();
-    assert_eq!(permit.subject(), Some("employee-7"));
-    assert_eq!(permit.tenant().to_string(), "acme");
-    assert_eq!(test_support_permit().tenant().as_str(), "acme");
-}
-
-fn test_support_permit() -> crate::access::Permit {
-    permit("acme")
 }

@@ -71,7 +71,7 @@ proptest! {
         as_bearer in any::<bool>(),
     ) {
         let value = if as_bearer { [b"Bearer ", &bytes[..]].concat() } else { bytes };
-        prop_assert!(shared().authenticate(Some(&value), NOW_MS).is_err());
+        prop_assert!(authenticate_at(shared(), Some(&value), NOW_MS).is_err());
     }
 
     #[test]
@@ -80,7 +80,7 @@ proptest! {
         edits in prop::collection::vec(edit(), 1..4),
     ) {
         let original = &good_tokens()[which];
-        prop_assert!(shared().authenticate(Some(original), NOW_MS).is_ok());
+        prop_assert!(authenticate_at(shared(), Some(original), NOW_MS).is_ok());
         let mut changed = original.clone();
         for edit in &edits {
             edit.apply(&mut changed);
@@ -92,7 +92,7 @@ proptest! {
         };
         // Letter case of the scheme and more spaces are the same credentials; anything else must be refused.
         if text(&changed) != text(original) {
-            prop_assert!(shared().authenticate(Some(&changed), NOW_MS).is_err());
+            prop_assert!(authenticate_at(shared(), Some(&changed), NOW_MS).is_err());
         }
     }
 
@@ -100,7 +100,7 @@ proptest! {
     fn signed_nonsense_never_panics(header in ".{0,80}", claims in ".{0,200}", at in any::<i64>()) {
         for header in [&header, r#"{"alg":"EdDSA"}"#] {
             let value = bearer(&sign(Algorithm::EdDsa, header, &claims));
-            prop_assert!(shared().authenticate(Some(&value), at).is_err());
+            prop_assert!(authenticate_at(shared(), Some(&value), at).is_err());
         }
     }
 
@@ -115,7 +115,7 @@ proptest! {
         }
         if let Ok(text) = String::from_utf8(text) {
             let value = bearer(&sign(Algorithm::EdDsa, r#"{"alg":"EdDSA"}"#, &text));
-            if let Ok(identity) = shared().authenticate(Some(&value), at) {
+            if let Ok(identity) = authenticate_at(shared(), Some(&value), at) {
                 let tenant = identity.tenant.as_str();
                 prop_assert!((3..=16).contains(&tenant.len()));
                 prop_assert!(tenant.starts_with(|first: char| first.is_ascii_lowercase()));

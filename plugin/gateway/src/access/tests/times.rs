@@ -6,7 +6,7 @@ use crate::access::Unauthenticated::{
     self, Expired, IssuedInFuture, MalformedClaims, NoExpiry, NotYetValid,
 };
 use crate::access::test_support::*;
-use crate::access::{Access, Algorithm, BearerToken, TenantConfig};
+use crate::access::{Algorithm, BearerToken};
 
 const LEEWAY_SECONDS: i64 = 30;
 
@@ -42,14 +42,12 @@ fn each_boundary_holds_to_the_millisecond_for_any_leeway() {
     for leeway_seconds in [0, 1, 30, 300] {
         let mut config = issuer_json();
         config["leeway_seconds"] = json!(leeway_seconds);
-        let access = Access::new(&[issuer(config)], &TenantConfig::default()).unwrap();
+        let access = access_of([config]);
         let leeway_ms = i64::from(leeway_seconds) * 1000;
         let outcome = |claims: serde_json::Value, now_ms: i64| {
             let token = token(Algorithm::EdDsa, &claims_with(claims));
             let authorization = format!("Bearer {token}");
-            access
-                .authenticate(Some(authorization.as_bytes()), now_ms)
-                .err()
+            authenticate_at(&access, Some(authorization.as_bytes()), now_ms).err()
         };
         let exp = json!({"exp": NOW_SECONDS, "iat": null});
         assert_eq!(outcome(exp.clone(), NOW_MS + leeway_ms - 1), None);
@@ -164,7 +162,7 @@ fn a_verified_token_may_be_kept_and_is_asked_the_time_again() {
     let access = access();
     let token = format!("Bearer {}", token(Algorithm::EdDsa, &claims()));
     let token = BearerToken::from_authorization(Some(token.as_bytes())).unwrap();
-    let verified = access.verify(token).unwrap();
+    let verified = verify(&access, token).unwrap();
     assert!(verified.identity_at(NOW_MS).is_ok());
     assert_eq!(
         verified.identity_at(NOW_MS + 10_000_000).err(),

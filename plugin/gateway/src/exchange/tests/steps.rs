@@ -7,7 +7,7 @@ use crate::accounts::job::Outcome;
 use crate::exchange::{Exchange, Input, Step};
 use crate::host::Counter;
 use crate::test_support::{Request, World, config};
-use crate::worker::ExchangeId;
+use crate::wake::{ExchangeId, News};
 
 #[test]
 fn paths_that_are_not_ours_pass_with_their_bodies() {
@@ -25,16 +25,16 @@ fn paths_that_are_not_ours_pass_with_their_bodies() {
             Request::bare("POST", path).body("x"),
         ] {
             let asked = world.ask(0, &request);
-            assert!(world.passed_on.contains(&asked), "{path}");
+            assert!(world.passed_on.contains_key(&asked), "{path}");
             for input in [
                 Input::BodyGrown {
                     total_bytes: 1 << 30,
                 },
                 Input::Body(b"x"),
-                Input::Outcome(Outcome::Unavailable),
+                Input::News(News::Outcome(Outcome::Unavailable)),
             ] {
                 assert!(
-                    matches!(world.advance(0, asked, input), Step::PassOn),
+                    matches!(world.advance(0, asked, input), Step::Passing),
                     "{path}"
                 );
             }
@@ -93,13 +93,13 @@ fn what_comes_out_of_turn_changes_nothing() {
     for input in [
         Input::Body(b"{}"),
         Input::BodyGrown { total_bytes: 1 },
-        Input::Outcome(Outcome::Unavailable),
+        Input::News(News::Outcome(Outcome::Unavailable)),
     ] {
         let step = exchange.advance(input, &mut node.worker, &node.host);
         assert!(matches!(step, Step::Settled), "nothing without a head");
     }
     let asked = world.head(0, &Request::add("614", &json!({})));
-    let step = world.advance(0, asked, Input::Outcome(Outcome::Read(None)));
+    let step = world.advance(0, asked, Input::News(News::Outcome(Outcome::Read(None))));
     assert!(matches!(step, Step::AwaitBody), "the body is still to come");
     let step = world.advance(0, asked, Input::Body(br#"{"points": 5}"#));
     assert!(matches!(step, Step::AwaitOutcome));
@@ -119,7 +119,7 @@ fn what_comes_out_of_turn_changes_nothing() {
     world.run();
     let reply = world.expect(200, &Request::get("/customer/614"));
     assert_eq!(reply.body, b"5");
-    let step = world.advance(0, asked, Input::Outcome(Outcome::Unavailable));
+    let step = world.advance(0, asked, Input::News(News::Outcome(Outcome::Unavailable)));
     assert!(matches!(step, Step::Settled), "answered once");
     assert_eq!(world.only_reply(asked).status, 201);
 }
@@ -136,7 +136,7 @@ fn an_outcome_of_another_kind_is_an_internal_error_and_not_an_answer() {
     ] {
         let mut world = with_614();
         let asked = world.ask(0, &request);
-        let step = world.advance(0, asked, Input::Outcome(outcome));
+        let step = world.advance(0, asked, Input::News(News::Outcome(outcome)));
         assert!(
             matches!(&step, Step::Reply(reply) if reply.status == 500),
             "{step:?}"

@@ -70,7 +70,7 @@ fn claims() {
         (Some(ClaimView::Integer(7)), true),
         (Some(ClaimView::Integer(-1)), true),
         (Some(ClaimView::Integer(70)), false),
-        (Some(ClaimView::Integer(i64::MIN)), false),
+        (Some(ClaimView::Integer(i128::MIN)), false),
         (None, false),
     ] {
         let requirement = requirement(&[], &[], employee.clone());
