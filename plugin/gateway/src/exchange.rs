@@ -133,10 +133,7 @@ impl Exchange {
     /// Whether the exchange waits for the worker.
     #[must_use]
     pub const fn awaits_outcome(&self) -> bool {
-        matches!(
-            self.state,
-            State::AwaitsOutcome(_) | State::AwaitsAccess(_)
-        )
+        matches!(self.state, State::AwaitsOutcome(_) | State::AwaitsAccess(_))
     }
 
     /// Goes on.
@@ -232,7 +229,8 @@ impl Exchange {
     /// Keeps what of a body came before its request could be judged.
     fn keep(&mut self, mut incoming: Box<Incoming>, body: Arrived) -> Step {
         // What is not for the API is passed on as it stands in the host's buffer.
-        let more = matches!(body, Arrived::Part { .. }) && Target::of(&incoming.head.path).is_some();
+        let more =
+            matches!(body, Arrived::Part { .. }) && Target::of(&incoming.head.path).is_some();
         incoming.body = body;
         self.state = State::AwaitsAccess(incoming);
         match more {
@@ -309,7 +307,11 @@ impl Frame {
     fn of(head: &Head) -> Self {
         let path = match Target::of(&head.path) {
             Some(target) => target.below_prefix,
-            None => head.path.split(|&byte| byte == b'?').next().unwrap_or_default(),
+            None => head
+                .path
+                .split(|&byte| byte == b'?')
+                .next()
+                .unwrap_or_default(),
         };
         let echoed = path.get(..MAX_ECHOED_PATH_BYTES).unwrap_or(path);
         Self {

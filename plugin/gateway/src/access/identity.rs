@@ -117,7 +117,9 @@ fn header_value(text: &str) -> String {
             value.push(character);
         } else {
             let mut bytes = [0; 4];
-            value.push_str(&percent::encode(character.encode_utf8(&mut bytes).as_bytes()));
+            value.push_str(&percent::encode(
+                character.encode_utf8(&mut bytes).as_bytes(),
+            ));
         }
     }
     value

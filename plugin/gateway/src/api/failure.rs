@@ -172,9 +172,7 @@ impl Failure {
             | Self::Overloaded
             | Self::TooManyBadTokens
             | Self::AccessUnknown
-            | Self::NoRandomness => {
-                reply.with("retry-after", RETRY_AFTER_SECONDS.to_string())
-            }
+            | Self::NoRandomness => reply.with("retry-after", RETRY_AFTER_SECONDS.to_string()),
             _ => reply,
         }
     }

@@ -125,7 +125,9 @@ fn accept(
     worker: &Worker,
     host: &impl Host,
 ) -> Result<Reached, Failure> {
-    let Incoming { head, end, body, .. } = *incoming;
+    let Incoming {
+        head, end, body, ..
+    } = *incoming;
     let config = worker.config();
     let max_bytes = config.max_body_bytes;
     if route.operation.is_post() {

@@ -112,7 +112,10 @@ impl DenyList {
     pub(super) fn tick(&mut self, now_ms: i64, host: &impl Host) -> Option<Bytes> {
         let engine = self.engine.as_mut()?;
         engine.take_over(host);
-        let age_seconds = engine.polled.age_ms(now_ms).map_or(0, |age_ms| age_ms / 1000);
+        let age_seconds = engine
+            .polled
+            .age_ms(now_ms)
+            .map_or(0, |age_ms| age_ms / 1000);
         host.gauge(Gauge::DenyListAgeSeconds, age_seconds.unsigned_abs());
         let begun = engine.polled.begin(now_ms, host)?;
         let reading = Reading {
@@ -169,7 +172,10 @@ impl EnginePart {
         };
         let mut denied: Vec<Denied> = self.issuers.iter().map(|_| Denied::default()).collect();
         let mut entries = 0_u64;
-        for key in keys.split(|&byte| byte == b'\n').filter(|it| !it.is_empty()) {
+        for key in keys
+            .split(|&byte| byte == b'\n')
+            .filter(|it| !it.is_empty())
+        {
             let place = |issuer: &str| self.issuers.iter().position(|it| it == issuer);
             match Entry::of(key) {
                 Some(entry) => {

@@ -99,7 +99,9 @@ impl KeySources {
             if source.take_over(access, now_ms, host) {
                 changes.issuers.push(source.issuer);
             }
-            changes.fetches.extend(source.begin(now_ms, &mut next_id, host));
+            changes
+                .fetches
+                .extend(source.begin(now_ms, &mut next_id, host));
             source.show(access, now_ms, host);
         }
         changes

@@ -245,7 +245,10 @@ impl Gate {
         if let (Unauthenticated::UnknownKey | Unauthenticated::KeysUnavailable, Some(issuer)) =
             (reason, rejected.issuer)
         {
-            let since_ms = self.held.get(&exchange).map_or(now.wall_ms, |it| it.since_ms);
+            let since_ms = self
+                .held
+                .get(&exchange)
+                .map_or(now.wall_ms, |it| it.since_ms);
             let hold_ms = self.hold_ms(exchange, now);
             match self.sources.missed(issuer, since_ms, now.wall_ms, hold_ms) {
                 Some(Prospect::Soon) => {
@@ -354,8 +357,7 @@ impl Gate {
                 Awaits::KeysOf(issuer) => self.sources.settled_since(issuer, held.since_ms),
                 Awaits::DenyList => self.deny_list.is_known(),
             };
-            if (news || now.steady_ms >= held.deadline_ms)
-                && !self.wants.woken.contains(&exchange)
+            if (news || now.steady_ms >= held.deadline_ms) && !self.wants.woken.contains(&exchange)
             {
                 self.wants.woken.push(exchange);
             }

@@ -9,8 +9,8 @@ mod record;
 #[cfg(test)]
 mod tests;
 
-use self::record::Record;
 pub(super) use self::record::Ending;
+use self::record::Record;
 use crate::host::{Host, Shared, When};
 
 /// The pause after a first failure, in milliseconds; it doubles from failure to failure.
@@ -251,7 +251,7 @@ impl Polled {
             Err(_) => 0,
         };
         let quarter_ms = span_ms / 4;
-        let random_ms = quarter_ms.saturating_mul(share) / i64::from(u16::MAX);
+        let random_ms = quarter_ms.saturating_mul(share) >> u16::BITS;
         span_ms
             .saturating_sub(quarter_ms)
             .saturating_add(random_ms)
@@ -286,7 +286,6 @@ impl Polled {
 
     /// How old the value is, in milliseconds. None: there is none.
     pub(super) fn age_ms(&self, now_ms: i64) -> Option<i64> {
-        (self.record.generation > 0)
-            .then(|| now_ms.saturating_sub(self.record.fetched_ms).max(0))
+        (self.record.generation > 0).then(|| now_ms.saturating_sub(self.record.fetched_ms).max(0))
     }
 }

@@ -146,7 +146,11 @@ impl Requirement {
         if self.all_of.is_empty() {
             return Arc::clone(&self.any_of);
         }
-        self.any_of.iter().chain(self.all_of.iter()).cloned().collect()
+        self.any_of
+            .iter()
+            .chain(self.all_of.iter())
+            .cloned()
+            .collect()
     }
 
     /// The tests of claims, which must all hold.

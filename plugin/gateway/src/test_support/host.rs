@@ -13,9 +13,9 @@ use rsa::pkcs8::DecodePublicKey as _;
 use rsa::sha2::{Sha256, Sha384, Sha512};
 
 use crate::access::test_support::NOW_MS;
-use crate::host::{Gauge, 
-    Counter, Hash, Host, Mismatch, NativeVerdict, NoRandomness, Severity, Shared, SharedVersion,
-    SignatureCheck, When,
+use crate::host::{
+    Counter, Gauge, Hash, Host, Mismatch, NativeVerdict, NoRandomness, Severity, Shared,
+    SharedVersion, SignatureCheck, When,
 };
 
 /// Shared data as Envoy keeps it: one map, a version for each key, no deletion.

@@ -17,8 +17,8 @@ use crate::access::test_support::NOW_MS;
 use crate::api::reply::Reply;
 use crate::config::Config;
 use crate::engine::{Answer, Call, CallId};
-use crate::gate::{Fetch, Fetched};
 use crate::exchange::{Exchange, Input, Onward, Step};
+use crate::gate::{Fetch, Fetched};
 use crate::wake::ExchangeId;
 use crate::worker::{TICK_MS, Worker};
 

@@ -314,7 +314,10 @@ fn upstreams_are_told_in_visible_ascii() {
         let identity = identity(json!({"sub": subject, "scope": "a  tenant=acme b"})).unwrap();
         let told = identity.told_to_upstreams();
         assert_eq!(told.subject.as_deref(), Some(expected));
-        assert_eq!((told.tenant.as_str(), told.scopes.as_str()), ("acme", "a b"));
+        assert_eq!(
+            (told.tenant.as_str(), told.scopes.as_str()),
+            ("acme", "a b")
+        );
     }
     let nobody = identity(json!({"sub": null})).unwrap();
     assert_eq!(nobody.told_to_upstreams().subject, None);

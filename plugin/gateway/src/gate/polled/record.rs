@@ -108,8 +108,14 @@ impl Record {
         if format != FORMAT || !rest.is_empty() {
             return None;
         }
-        let [fetched_ms, began_ms, asked_began_ms, settled_ms, next_ms, lease_until_ms] =
-            times.map(i64::from_be_bytes);
+        let [
+            fetched_ms,
+            began_ms,
+            asked_began_ms,
+            settled_ms,
+            next_ms,
+            lease_until_ms,
+        ] = times.map(i64::from_be_bytes);
         Some(Self {
             generation: u64::from_be_bytes(*generation),
             fetched_ms,
@@ -120,9 +126,7 @@ impl Record {
             lease: u64::from_be_bytes(*lease),
             lease_until_ms,
             failures: u32::from_be_bytes(*failures),
-            ending: Ending::ALL
-                .into_iter()
-                .find(|it| it.number() == ending)?,
+            ending: Ending::ALL.into_iter().find(|it| it.number() == ending)?,
         })
     }
 }

@@ -137,7 +137,10 @@ fn fetches_are_spread_over_the_last_quarter_of_the_time() {
         fetcher = next;
         spans.push(span);
     }
-    assert!(spans.iter().all(|span| (74_900..=100_200).contains(span)), "{spans:?}");
+    assert!(
+        spans.iter().all(|span| (74_900..=100_200).contains(span)),
+        "{spans:?}"
+    );
     let (least, most) = (spans.iter().min(), spans.iter().max());
     assert!(most.unwrap() - least.unwrap() > 10_000, "{spans:?}");
 }
@@ -159,7 +162,10 @@ fn failures_pause_longer_and_longer_and_keep_what_there_is() {
     }
     for (pause, most) in pauses.iter().zip([1, 2, 4, 8, 16, 30, 30, 30]) {
         let most = most * 1000;
-        assert!((most * 3 / 4 - 20..=most + 20).contains(pause), "{pauses:?}");
+        assert!(
+            (most * 3 / 4 - 20..=most + 20).contains(pause),
+            "{pauses:?}"
+        );
     }
     assert_eq!(vms.vms[0].0.ending(), Ending::Unreachable);
     assert_eq!(vms.tick().1, vec![None; 3], "the good value stays");
@@ -193,7 +199,10 @@ fn a_fetch_out_of_turn_comes_at_most_once_in_its_gap_however_often_it_is_asked_f
     }
     assert_eq!(begun.len(), 7, "{begun:?}");
     assert!(begun[0] <= 1, "the first comes at once");
-    assert!(begun.windows(2).all(|pair| pair[1] - pair[0] >= 10_000), "{begun:?}");
+    assert!(
+        begun.windows(2).all(|pair| pair[1] - pair[0] >= 10_000),
+        "{begun:?}"
+    );
 }
 
 #[test]
@@ -253,8 +262,12 @@ fn a_clock_that_is_set_back_holds_nothing_up() {
 fn what_another_generation_of_the_filter_left_counts_as_nothing() {
     let mut vms = Vms::new(1);
     let host = &vms.vms[0].1;
-    host.shared.borrow_mut().put("reward-points/polled/thing/record", b"\x07?");
-    host.shared.borrow_mut().put("reward-points/polled/thing/value", b"?");
+    host.shared
+        .borrow_mut()
+        .put("reward-points/polled/thing/record", b"\x07?");
+    host.shared
+        .borrow_mut()
+        .put("reward-points/polled/thing/value", b"?");
     let (fetcher, _) = vms.only_one_begins();
     vms.succeed(fetcher, "value");
     assert_eq!(vms.tick().1, vec![Some("value".to_owned())]);
