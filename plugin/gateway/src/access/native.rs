@@ -58,7 +58,7 @@ const fn native_hash(algorithm: Algorithm) -> Option<Hash> {
     }
 }
 
-/// What the host says about a signature, if it may be asked about this algorithm with this key.
+/// What the host says about a signature by `key` that is in the form it takes.
 pub(super) fn ask(
     host: &impl Host,
     key: &VerifyingKey,
@@ -66,20 +66,16 @@ pub(super) fn ask(
     text: &[u8],
     signature: &[u8],
 ) -> NativeVerdict {
-    let Some(hash) = native_hash(algorithm) else {
-        return NativeVerdict::Unavailable;
-    };
-    if !key.algorithms().contains(algorithm) {
-        return NativeVerdict::Wrong;
-    }
-    match key.native_signature(signature) {
-        None => NativeVerdict::Wrong,
-        Some(signature) => host.check_signature(&SignatureCheck {
-            hash,
-            public_key_der: key.public_key_der(),
-            signature: &signature,
-            text,
-        }),
+    match native_hash(algorithm) {
+        Some(hash) if key.algorithms().contains(algorithm) => {
+            host.check_signature(&SignatureCheck {
+                hash,
+                public_key_der: key.public_key_der(),
+                signature,
+                text,
+            })
+        }
+        _ => NativeVerdict::Unavailable,
     }
 }
 
@@ -92,8 +88,11 @@ pub(super) fn verify_signature(
     text: &[u8],
     signature: &[u8],
 ) -> (bool, Effort) {
+    let Some(host_form) = key.well_formed(signature) else {
+        return (false, Effort::Cheap);
+    };
     if native.contains(algorithm) {
-        match ask(host, key, algorithm, text, signature) {
+        match ask(host, key, algorithm, text, &host_form) {
             NativeVerdict::Genuine => return (true, Effort::Native),
             NativeVerdict::Wrong => return (false, Effort::Native),
             NativeVerdict::Unavailable => {}

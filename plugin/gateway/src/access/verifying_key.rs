@@ -19,6 +19,9 @@ use crate::host::Hash;
 /// The accepted lengths of an HMAC secret, in bytes: not below the hash's (RFC 7518, section 3.2).
 pub(super) const SECRET_BYTES: std::ops::RangeInclusive<usize> = 32..=512;
 
+/// Length of an HMAC, in bytes.
+const HMAC_BYTES: usize = 32;
+
 /// A key, ready to verify with. What it is made of decides which algorithms it can serve.
 pub(super) struct VerifyingKey {
     material: Material,
@@ -112,21 +115,22 @@ impl VerifyingKey {
         &self.public_key_der
     }
 
-    /// `signature` as a host takes it. `None` when it cannot be a signature by this key: another length than the modulus' (RSA) or
-    /// than r and s together (ECDSA, never DER), or r or s not from 1 to the curve's order. Whatever a library makes of such
-    /// a signature, it is refused before one sees it.
-    pub(super) fn native_signature<'a>(&self, signature: &'a [u8]) -> Option<Cow<'a, [u8]>> {
+    /// `signature` as a host takes it. `None` when it cannot be a signature by this key: another length than the modulus' (RSA), than r
+    /// and s together (ECDSA, never DER), than 64 (Ed25519) or 32 (HMAC), or r or s not from 1 to below the curve's order. Whatever
+    /// a library makes of such a signature, it is refused before one sees it.
+    pub(super) fn well_formed<'a>(&self, signature: &'a [u8]) -> Option<Cow<'a, [u8]>> {
+        let of_length = |length| (signature.len() == length).then_some(Cow::Borrowed(signature));
+        let der = || Cow::Owned(der::ecdsa_signature(signature));
         match &self.material {
-            Material::Rsa(key) => {
-                (signature.len() == key.size()).then_some(Cow::Borrowed(signature))
-            }
+            Material::Rsa(key) => of_length(key.size()),
             Material::P256(_) => p256::ecdsa::Signature::from_slice(signature)
-                .ok()
-                .map(|_| Cow::Owned(der::ecdsa_signature(signature))),
+                .is_ok()
+                .then(der),
             Material::P384(_) => p384::ecdsa::Signature::from_slice(signature)
-                .ok()
-                .map(|_| Cow::Owned(der::ecdsa_signature(signature))),
-            Material::Ed25519(_) | Material::Secret(_) => None,
+                .is_ok()
+                .then(der),
+            Material::Ed25519(_) => of_length(ed25519_compact::Signature::BYTES),
+            Material::Secret(_) => of_length(HMAC_BYTES),
         }
     }
 
@@ -172,8 +176,10 @@ impl VerifyingKey {
                     .is_ok_and(|signature| key.verify(text, &signature).is_ok())
             }
             // The comparison takes as long for any wrong code of this length.
-            (Material::Secret(secret), Scheme::HmacSha256) => <&[u8; 32]>::try_from(signature)
-                .is_ok_and(|code| hmac_sha256::HMAC::verify(text, secret, code)),
+            (Material::Secret(secret), Scheme::HmacSha256) => {
+                <&[u8; HMAC_BYTES]>::try_from(signature)
+                    .is_ok_and(|code| hmac_sha256::HMAC::verify(text, secret, code))
+            }
             _ => false,
         }
     }

@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use crate::access::Unauthenticated::{
-    self, Expired, IssuedInFuture, MalformedClaims, NoExpiry, NotYetValid,
+    self, Expired, IssuedInFuture, LifetimeTooLong, MalformedClaims, NoExpiry, NoIssuedAt,
+    NotYetValid,
 };
 use crate::access::test_support::*;
 use crate::access::{Algorithm, BearerToken};
@@ -57,6 +58,105 @@ fn each_boundary_holds_to_the_millisecond_for_any_leeway() {
             assert_eq!(outcome(claims.clone(), NOW_MS - leeway_ms), None);
             assert_eq!(outcome(claims, NOW_MS - leeway_ms - 1), Some(refusal));
         }
+    }
+}
+
+#[test]
+fn a_lifetime_holds_to_the_millisecond() {
+    let mut config = issuer_json();
+    config["max_lifetime_seconds"] = json!(600);
+    let limited = access_of([config]);
+    let unlimited = access();
+    // Seconds from now, for iat and exp.
+    let table: Vec<(
+        serde_json::Value,
+        serde_json::Value,
+        Option<Unauthenticated>,
+    )> = vec![
+        (json!(0), json!(600), None),
+        (json!(0), json!(599), None),
+        (json!(0), json!(601), Some(LifetimeTooLong)),
+        (json!(0.0), json!(600.0), None),
+        (json!(0), json!(600.001), Some(LifetimeTooLong)),
+        (json!(0.001), json!(600.001), None),
+        (json!(-0.001), json!(600), Some(LifetimeTooLong)),
+        (json!(-300), json!(300), None),
+        (json!(-300), json!(301), Some(LifetimeTooLong)),
+        // The leeway is for clocks, not for lives.
+        (json!(0), json!(630), Some(LifetimeTooLong)),
+        (json!(-NOW_SECONDS), json!(1), Some(LifetimeTooLong)),
+        // A life that ends before it begins is not long; the clock refuses it.
+        (json!(20), json!(-20), None),
+        (json!(29), json!(-30), Some(Expired)),
+        (serde_json::Value::Null, json!(60), Some(NoIssuedAt)),
+    ];
+    for (issued, expires, expected) in table {
+        let at = |offset: &serde_json::Value| match (offset.as_i64(), offset.as_f64()) {
+            (Some(seconds), _) => json!(NOW_SECONDS + seconds),
+            (None, Some(seconds)) => json!(NOW_SECONDS as f64 + seconds),
+            (None, None) => serde_json::Value::Null,
+        };
+        let claims = claims_with(json!({"iat": at(&issued), "exp": at(&expires)}));
+        let token = token(Algorithm::EdDsa, &claims);
+        let outcome = authenticate(&limited, &token).err();
+        assert_eq!(outcome, expected, "{issued} {expires}");
+        let without_limit = expected.filter(|refusal| *refusal == Expired);
+        assert_eq!(
+            authenticate(&unlimited, &token).err(),
+            without_limit,
+            "{issued} {expires}"
+        );
+    }
+}
+
+#[test]
+fn times_at_the_end_of_the_calendar_do_no_harm() {
+    let mut config = issuer_json();
+    config["max_lifetime_seconds"] = json!(31_536_000);
+    config["leeway_seconds"] = json!(300);
+    let limited = access_of([config]);
+    let last = crate::access::MAX_NUMERIC_DATE;
+    let table = [
+        (json!({"iat": 0, "exp": last}), Some(LifetimeTooLong), None),
+        (
+            json!({"iat": last, "exp": last}),
+            Some(IssuedInFuture),
+            Some(IssuedInFuture),
+        ),
+        (
+            json!({"nbf": last, "iat": null, "exp": last}),
+            Some(NoIssuedAt),
+            Some(NotYetValid),
+        ),
+        (
+            json!({"iat": last, "exp": 0}),
+            Some(IssuedInFuture),
+            Some(IssuedInFuture),
+        ),
+        (
+            json!({"iat": 0, "exp": 31_536_000}),
+            Some(Expired),
+            Some(Expired),
+        ),
+        (
+            json!({"iat": 0, "exp": 31_536_001}),
+            Some(LifetimeTooLong),
+            Some(Expired),
+        ),
+        (
+            json!({"iat": last + 1}),
+            Some(MalformedClaims),
+            Some(MalformedClaims),
+        ),
+    ];
+    for (changes, with_limit, without) in table {
+        let token = token(Algorithm::EdDsa, &claims_with(changes.clone()));
+        assert_eq!(
+            authenticate(&limited, &token).err(),
+            with_limit,
+            "{changes}"
+        );
+        assert_eq!(authenticate(&access(), &token).err(), without, "{changes}");
     }
 }
 
