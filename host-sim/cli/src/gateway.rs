@@ -40,6 +40,9 @@ pub struct Arguments {
     /// How many bytes of a body may be held back before 413 is answered.
     #[arg(long, value_name = "BYTES", default_value_t = host::plugin::DEFAULT_MAX_BODY_BUFFER_BYTES)]
     max_body_buffer: usize,
+    /// Be a host without the foreign function `verify_signature`.
+    #[arg(long)]
+    no_verify_signature: bool,
     /// Address for `/stats` and `/stats/prometheus`.
     #[arg(long, value_name = "IP:PORT")]
     admin: Option<SocketAddr>,
@@ -164,6 +167,7 @@ async fn run_in(
             vm_id: arguments.vm_id,
             plugin_configuration: configuration,
             max_body_buffer_bytes: arguments.max_body_buffer,
+            native_signatures: !arguments.no_verify_signature,
             log_level: arguments.log_level,
             ..Plugin::default()
         },

@@ -155,6 +155,20 @@ fn odd_requests_reach_the_module_or_are_refused_and_never_trap_it() {
 }
 
 #[test]
+fn without_native_signatures_the_function_is_not_found() {
+    let upstream = Upstream::start();
+    for (native_signatures, status) in [(true, "2 "), (false, "1 ")] {
+        let mut options = options(clusters(upstream.address));
+        options.plugin.native_signatures = native_signatures;
+        let running = serve(options).expect("serves");
+        let name = [("x-name", &b"verify_signature"[..])];
+        let answer = send(running.local_addr, "GET", "/probe/foreign", &name, b"");
+        assert_eq!(answer.body, status);
+        running.stop();
+    }
+}
+
+#[test]
 fn http2_requests_end_with_their_trailers() {
     let upstream = Upstream::start();
     let running = serve(options(clusters(upstream.address))).expect("serves");

@@ -113,6 +113,16 @@ impl Probe {
             "metrics" => reply(&raw::metrics()),
             "property" => reply(&raw::properties()),
             "callouts" => reply(&raw::callout_statuses()),
+            // `x-arguments` in hexadecimal, and so is the result.
+            "foreign" => {
+                let name = self.get_http_request_header("x-name").unwrap_or_default();
+                let arguments = self
+                    .get_http_request_header("x-arguments")
+                    .unwrap_or_default();
+                let (status, result) = raw::foreign(&name, &from_hex(&arguments));
+                let result: String = result.iter().map(|byte| format!("{byte:02x}")).collect();
+                reply(&[format!("{status} {result}")]);
+            }
             "time" => reply(&raw::time_and_chance()),
             "queue" => self.wake_root(&format!("{} x y", self.id)),
             "root-grpc" => self.wake_root(&format!("{} grpc Echo", self.id)),
@@ -300,4 +310,12 @@ impl Drop for Probe {
     fn drop(&mut self) {
         self.note("deleted");
     }
+}
+
+fn from_hex(text: &str) -> Vec<u8> {
+    let digits: Vec<u32> = text.chars().filter_map(|c| c.to_digit(16)).collect();
+    digits
+        .chunks_exact(2)
+        .map(|pair| (pair[0] * 16 + pair[1]) as u8)
+        .collect()
 }
