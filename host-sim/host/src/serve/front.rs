@@ -125,12 +125,9 @@ async fn request_in(
     peer: SocketAddr,
     request: Request<Incoming>,
 ) -> Result<Answer, BrokenOff> {
-    let new_id = || {
-        let mut bytes = [0; 16];
-        System::default().fill(&mut bytes);
-        uuid(bytes)
-    };
-    let Some(headers) = request_headers(&request, new_id) else {
+    let mut id = [0; 16];
+    System::default().fill(&mut id);
+    let Some(headers) = request_headers(&request, peer.ip(), &uuid(id)) else {
         return Ok(plain(StatusCode::BAD_REQUEST));
     };
     let info = StreamInfo {

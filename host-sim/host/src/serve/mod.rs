@@ -8,6 +8,7 @@ mod alarm;
 mod body;
 mod callout;
 mod convert;
+mod edge;
 pub mod frames;
 mod front;
 mod limits;

@@ -7,6 +7,7 @@ mod callouts;
 mod common;
 mod foreign;
 mod host_calls;
+mod request_ids;
 mod requests;
 
 use common::client::send;
