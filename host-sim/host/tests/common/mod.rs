@@ -15,7 +15,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use host::serve::{Limits, Options, Running, ServeError};
+use host::serve::{Limits, Options, Route, Running, ServeError};
 use host::{Plugin, Program};
 
 /// Nothing in these tests takes longer on a working machine.
@@ -66,6 +66,20 @@ pub fn clusters(upstream: SocketAddr) -> BTreeMap<String, String> {
     .into()
 }
 
+/// Where requests go that the probe lets through: those whose path begins so; others find no route. As in `envoy.yaml`.
+pub fn routes() -> Vec<Route> {
+    [
+        ("/probe/to/", "up"),
+        ("/probe/to/dead", "dead"),
+        ("/elsewhere", "dead"),
+    ]
+    .map(|(prefix, cluster)| Route {
+        prefix: prefix.to_owned(),
+        cluster: cluster.to_owned(),
+    })
+    .into()
+}
+
 /// Options for serving the probe.
 pub fn options(clusters: BTreeMap<String, String>) -> Options {
     Options {
@@ -77,6 +91,7 @@ pub fn options(clusters: BTreeMap<String, String>) -> Options {
             ..Plugin::default()
         },
         clusters,
+        routes: routes(),
         workers: 1,
         reload_backoff_ms: 0,
         limits: Limits::default(),
@@ -139,6 +154,7 @@ pub fn gateways(clusters: &BTreeMap<String, String>) -> Vec<Gateway> {
     let mut options = options(clusters.clone());
     // As in the test's `envoy.yaml`; nothing that the probe waits for takes as long.
     options.limits.stream_idle = Duration::from_secs(3);
+    options.limits.route = Duration::from_secs(1);
     let host = serve(options).expect("the probe is served");
     let envoy = envoy::Envoy::start(Path::new(&binary), clusters);
     vec![Gateway::Host(host), Gateway::Envoy(envoy)]

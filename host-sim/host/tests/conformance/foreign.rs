@@ -199,7 +199,7 @@ fn what_cannot_be_verified_is_refused_in_envoys_words() {
         ("PEM in one line", with(1, (5, long.as_bytes())), "0 true"),
         (
             "PEM without an end",
-            with(1, (5, pem[..pem.len() - 12].as_bytes())),
+            with(1, (5, &pem.as_bytes()[..pem.len() - 12])),
             NO_KEY,
         ),
         ("PEM as DER", with(1, (2, pem.as_bytes())), NO_KEY),

@@ -9,6 +9,7 @@ mod foreign;
 mod host_calls;
 mod request_ids;
 mod requests;
+mod upstreams;
 
 use common::client::send;
 use common::upstream::Upstream;

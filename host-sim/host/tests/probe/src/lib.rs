@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::{ContextType, LogLevel, MetricType};
+use proxy_wasm::types::{ContextType, LogLevel, MapType, MetricType};
 
 proxy_wasm::main! {{
     proxy_wasm::set_log_level(LogLevel::Info);
-    proxy_wasm::set_root_context(|id| Box::new(Root { id, waiting: Vec::new(), ticks: 0, holding: Vec::new(), drains: false, draining: false }));
+    proxy_wasm::set_root_context(|id| Box::new(Root { id, waiting: Vec::new(), ticks: 0, holding: Vec::new(), changed: Vec::new(), drains: false, draining: false }));
 }}
 
 struct Root {
@@ -22,6 +22,7 @@ struct Root {
     waiting: Vec<u32>,
     ticks: u64,
     holding: Vec<u32>,
+    changed: Vec<u32>,
     /// Configured to finish something first when it is to go.
     drains: bool,
     draining: bool,
@@ -67,6 +68,26 @@ impl Root {
     }
 }
 
+impl Root {
+    /// A request that waits at its headers: changed in the root's turn, then let go.
+    fn change_and_release(&mut self) {
+        let (value, _) = self.get_shared_data("change");
+        let Some(id) = value.and_then(|v| String::from_utf8(v).ok()?.parse().ok()) else {
+            return;
+        };
+        // All VMs read the note, one of them has the stream. Numbers come back in a new VM only.
+        if self.changed.contains(&id) || raw::set_effective_context(id) != 0 {
+            return;
+        }
+        self.changed.push(id);
+        let map = MapType::HttpRequestHeaders;
+        let _ = hostcalls::remove_map_value(map, "x-secret");
+        let _ = hostcalls::set_map_value(map, "x-replaced", Some("by the root"));
+        let _ = hostcalls::add_map_value(map, "x-added", "later");
+        let _ = hostcalls::resume_http_request();
+    }
+}
+
 impl RootContext for Root {
     fn on_configure(&mut self, size: usize) -> bool {
         let configuration = self.get_plugin_configuration().unwrap_or_default();
@@ -107,6 +128,7 @@ impl RootContext for Root {
                 let _ = hostcalls::resume_http_request();
             }
         }
+        self.change_and_release();
     }
 
     fn on_queue_ready(&mut self, queue: u32) {

@@ -182,6 +182,24 @@ impl Probe {
                     Err(status) => reply(&[format!("not opened {}", status as u32)]),
                 }
             }
+            "to-pass" | "to-body" | "to-dead" | "to-elsewhere" => {
+                let _ = hostcalls::remove_map_value(MapType::HttpRequestHeaders, "x-secret");
+                self.set_http_request_header("x-replaced", Some("new"));
+                self.add_http_request_header("x-added", "1");
+                self.add_http_request_header("x-added", "2");
+                if self.case == "to-elsewhere" {
+                    self.set_http_request_header(":path", Some("/elsewhere/echo"));
+                }
+                if self.case == "to-body" && !end_of_stream {
+                    // Collects the body first and replaces it then.
+                    return Action::Pause;
+                }
+                return Action::Continue;
+            }
+            // The root changes it and lets it go, in a tick.
+            "to-hold" => {
+                let _ = self.set_shared_data("change", Some(self.id.to_string().as_bytes()), None);
+            }
             // Nobody ever answers.
             "silent" => self.note("begun"),
             "twice" => {
@@ -232,14 +250,32 @@ impl HttpContext for Probe {
             .ok()
             .flatten()
             .unwrap_or_default();
-        self.case = String::from_utf8_lossy(&path)
+        let case = String::from_utf8_lossy(&path)
             .trim_start_matches("/probe/")
             .to_owned();
+        // Whatever goes on to an upstream is one case; what the upstream does is in the rest of the path.
+        self.case = match case.split('/').collect::<Vec<_>>()[..] {
+            [
+                "to",
+                how @ ("pass" | "hold" | "body" | "elsewhere" | "dead"),
+                ..,
+            ] => format!("to-{how}"),
+            _ => case,
+        };
         self.headers_case(end_of_stream)
     }
 
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
-        if self.case == "hold" {
+        if ["hold", "to-pass", "to-dead", "to-elsewhere"].contains(&self.case.as_str()) {
+            return Action::Continue;
+        }
+        if self.case == "to-hold" && raw::map_value(0, ":method").0 != 0 {
+            // Its headers have gone on.
+            return Action::Continue;
+        }
+        if self.case == "to-body" && end_of_stream {
+            self.set_http_request_body(0, size, b"replaced");
+            self.set_http_request_header("content-length", None);
             return Action::Continue;
         }
         if self.case != "body" {
@@ -263,6 +299,16 @@ impl HttpContext for Probe {
     }
 
     fn on_http_request_trailers(&mut self, count: usize) -> Action {
+        if self.case.starts_with("to-") {
+            self.set_http_request_trailer("x-drop", None);
+            self.add_http_request_trailer("x-more", "1");
+            let held = self.case == "to-hold" && raw::map_value(0, ":method").0 == 0;
+            return if held {
+                Action::Pause
+            } else {
+                Action::Continue
+            };
+        }
         let trailer = self
             .get_http_request_trailer_bytes("x-t")
             .unwrap_or_default();
@@ -286,6 +332,10 @@ impl HttpContext for Probe {
                 "headers"
             },
         );
+        if self.case.starts_with("to-") {
+            self.set_http_response_header("x-from", Some("module"));
+            self.set_http_response_header("x-internal", None);
+        }
         if self.case.starts_with("pass") {
             let (pairs, _) = raw::map_pairs(0);
             let (value, _) = raw::map_value(0, ":method");
@@ -296,7 +346,19 @@ impl HttpContext for Probe {
     }
 
     fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        if self.case == "to-body" {
+            if !end_of_stream {
+                return Action::Pause;
+            }
+            let body = self.get_http_response_body(0, size).unwrap_or_default();
+            self.set_http_response_body(0, size, &body.to_ascii_uppercase());
+        }
         self.note(&format!("response-body {size} {end_of_stream}"));
+        Action::Continue
+    }
+
+    fn on_http_response_trailers(&mut self, _count: usize) -> Action {
+        self.set_http_response_trailer("x-drop", None);
         Action::Continue
     }
 
