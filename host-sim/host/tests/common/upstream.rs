@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use host::serve::frames::{Decoder, encode};
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body, Frame, Incoming};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -142,6 +142,15 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Parts>, std::io::
         Some((prefix, name)) if prefix.starts_with("/probe/to/") => format!("/{name}"),
         _ => path,
     };
+    if let Some(size) = path
+        .strip_prefix("/size/")
+        .and_then(|size| size.parse().ok())
+    {
+        return Ok(sized(StatusCode::OK, vec![b'x'; size]));
+    }
+    if let Some(status) = path.strip_prefix("/status/").and_then(|s| s.parse().ok()) {
+        return Ok(sized(status, b"words".to_vec()));
+    }
     Ok(match path.as_str() {
         "/ok" => Response::builder()
             .header("x-from", "up")
@@ -207,6 +216,14 @@ fn echo(head: &http::request::Parts, trailers: Option<&HeaderMap>, body: Bytes) 
         (answer.header("content-length", length), frames)
     };
     answer.body(parts(frames, false)).expect("a response")
+}
+
+fn sized(status: StatusCode, body: Vec<u8>) -> Response<Parts> {
+    Response::builder()
+        .status(status)
+        .header("content-length", body.len())
+        .body(parts(vec![Frame::data(body.into())], false))
+        .expect("a response")
 }
 
 /// Breaks off after a while, so that the head and the first part have gone out for sure.

@@ -5,6 +5,7 @@
 mod callouts;
 #[path = "../common/mod.rs"]
 mod common;
+mod fetching;
 mod foreign;
 mod host_calls;
 mod request_ids;

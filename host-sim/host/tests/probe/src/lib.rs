@@ -3,6 +3,7 @@
 //! The same module runs in Envoy and in this host, so the two can be compared answer by answer. Raw host calls are made
 //! where the SDK would turn an unexpected status into a panic.
 
+mod fetch;
 mod raw;
 mod stream;
 
@@ -14,7 +15,7 @@ use proxy_wasm::types::{ContextType, LogLevel, MapType, MetricType};
 
 proxy_wasm::main! {{
     proxy_wasm::set_log_level(LogLevel::Info);
-    proxy_wasm::set_root_context(|id| Box::new(Root { id, waiting: Vec::new(), ticks: 0, holding: Vec::new(), changed: Vec::new(), drains: false, draining: false }));
+    proxy_wasm::set_root_context(|id| Box::new(Root { id, waiting: Vec::new(), ticks: 0, holding: Vec::new(), changed: Vec::new(), fetching: Default::default(), drains: false, draining: false }));
 }}
 
 struct Root {
@@ -23,6 +24,7 @@ struct Root {
     ticks: u64,
     holding: Vec<u32>,
     changed: Vec<u32>,
+    fetching: fetch::Fetching,
     /// Configured to finish something first when it is to go.
     drains: bool,
     draining: bool,
@@ -44,6 +46,10 @@ fn shown(bytes: &[u8]) -> String {
 }
 
 impl Context for Root {
+    fn on_http_call_response(&mut self, _token: u32, headers: usize, body: usize, trailers: usize) {
+        self.fetching.answered(headers, body, trailers);
+    }
+
     fn on_grpc_call_response(&mut self, _token: u32, status: u32, size: usize) {
         self.answer_waiting(format!("grpc status={status} size={size}"));
     }
@@ -129,6 +135,7 @@ impl RootContext for Root {
             }
         }
         self.change_and_release();
+        self.fetching.tick();
     }
 
     fn on_queue_ready(&mut self, queue: u32) {

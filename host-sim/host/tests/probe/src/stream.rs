@@ -6,7 +6,7 @@ use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, Bytes, MapType};
 
-use crate::{QUEUE, raw, reply, shown};
+use crate::{QUEUE, fetch, raw, reply, shown};
 
 pub struct Probe {
     pub id: u32,
@@ -131,6 +131,11 @@ impl Probe {
                 let key = self.get_http_request_header("x-key").unwrap_or_default();
                 let (value, _) = self.get_shared_data(&key);
                 reply(&[shown(&value.unwrap_or_default())]);
+            }
+            "fetch" => {
+                let asked = self.get_http_request_header("x-asked").unwrap_or_default();
+                let _ = self.set_shared_data(fetch::ASKED, Some(asked.as_bytes()), None);
+                reply(&["asked".to_owned()]);
             }
             "http-call" => {
                 let path = self.get_http_request_header("x-path").unwrap_or_default();
