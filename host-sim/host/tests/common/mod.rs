@@ -52,10 +52,16 @@ pub fn program() -> Program {
 
 /// Clusters that every gateway of the tests knows: `up` and `dead` over HTTP/1.1, `up2` and `dead2` over HTTP/2.
 pub fn clusters(upstream: SocketAddr) -> BTreeMap<String, String> {
-    // A port that was free a moment ago refuses connections.
-    let dead = std::net::TcpListener::bind("127.0.0.1:0")
-        .and_then(|listener| listener.local_addr())
-        .expect("a free port");
+    // Bound for as long as the tests run, so that nobody else gets it, and never listening: it refuses connections.
+    static DEAD: OnceLock<tokio::net::TcpSocket> = OnceLock::new();
+    let dead = DEAD.get_or_init(|| {
+        let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+        socket
+            .bind(([127, 0, 0, 1], 0).into())
+            .expect("a free port");
+        socket
+    });
+    let dead = dead.local_addr().expect("bound");
     [
         ("up", upstream),
         ("up2", upstream),
