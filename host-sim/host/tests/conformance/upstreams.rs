@@ -265,3 +265,20 @@ fn an_upstream_may_answer_before_the_request_is_whole() {
         exchange("0\r\n\r\n", "\r\n0\r\n\r\n");
     });
 }
+
+#[test]
+fn a_reply_while_the_answer_is_held_takes_its_place() {
+    on_each(|gateway| {
+        let name = gateway.name();
+        for method in ["GET", "HEAD"] {
+            let answer = request(gateway, method, "/probe/to/late/echo", b"");
+            let body = if method == "HEAD" { "" } else { "late" };
+            assert_eq!((answer.status, answer.body.as_str()), (418, body), "{name}");
+            assert_eq!(answer.header("x-late"), Some("1"), "{name}");
+            // Nothing of the upstream's is left, and the response callbacks do not run again.
+            for gone in ["x-from", "x-probe", "x-envoy-upstream-service-time"] {
+                assert_eq!(answer.header(gone), None, "{name}: {gone}");
+            }
+        }
+    });
+}

@@ -187,7 +187,7 @@ impl Probe {
                     Err(status) => reply(&[format!("not opened {}", status as u32)]),
                 }
             }
-            "to-pass" | "to-body" | "to-dead" | "to-elsewhere" => {
+            "to-pass" | "to-late" | "to-body" | "to-dead" | "to-elsewhere" => {
                 let _ = hostcalls::remove_map_value(MapType::HttpRequestHeaders, "x-secret");
                 self.set_http_request_header("x-replaced", Some("new"));
                 self.add_http_request_header("x-added", "1");
@@ -262,7 +262,7 @@ impl HttpContext for Probe {
         self.case = match case.split('/').collect::<Vec<_>>()[..] {
             [
                 "to",
-                how @ ("pass" | "hold" | "body" | "elsewhere" | "dead"),
+                how @ ("pass" | "late" | "hold" | "body" | "elsewhere" | "dead"),
                 ..,
             ] => format!("to-{how}"),
             _ => case,
@@ -340,6 +340,10 @@ impl HttpContext for Probe {
         if self.case.starts_with("to-") {
             self.set_http_response_header("x-from", Some("module"));
             self.set_http_response_header("x-internal", None);
+            if self.case == "to-late" {
+                let _ = hostcalls::send_http_response(418, vec![("x-late", "1")], Some(b"late"));
+                return Action::Pause;
+            }
         }
         if self.case.starts_with("pass") {
             let (pairs, _) = raw::map_pairs(0);
