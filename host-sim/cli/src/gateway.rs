@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use host::serve::{self, Limits, Options};
+use host::serve::{self, Limits, Options, Route};
 use host::{DEFAULT_RELOAD_BACKOFF_MS, LogLevel, Plugin};
 
 use crate::announce;
@@ -31,15 +31,22 @@ pub struct Arguments {
     /// Run the embedded engine in this process, with its data in this folder.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Another cluster that callouts may name.
+    /// Another cluster, for callouts and routes.
     #[arg(long, value_name = "NAME=HOST:PORT", value_parser = parse_cluster)]
     cluster: Vec<(String, String)>,
+    /// Send what the filter lets through, and whose path begins with PREFIX, to that cluster. The longest PREFIX that fits
+    /// counts; without one the answer is 404.
+    #[arg(long, value_name = "PREFIX=NAME", value_parser = parse_route)]
+    route: Vec<Route>,
     /// Namespace of shared data and queues.
     #[arg(long, value_name = "ID", default_value = "points")]
     vm_id: String,
     /// How many bytes of a body may be held back before 413 is answered.
     #[arg(long, value_name = "BYTES", default_value_t = host::plugin::DEFAULT_MAX_BODY_BUFFER_BYTES)]
     max_body_buffer: usize,
+    /// Be a host without the foreign function `verify_signature`.
+    #[arg(long)]
+    no_verify_signature: bool,
     /// Address for `/stats` and `/stats/prometheus`.
     #[arg(long, value_name = "IP:PORT")]
     admin: Option<SocketAddr>,
@@ -92,6 +99,17 @@ fn parse_cluster(text: &str) -> Result<(String, String), &'static str> {
             Ok((name.to_owned(), endpoint.to_owned()))
         }
         _ => Err("expected NAME=HOST:PORT"),
+    }
+}
+
+/// A prefix may hold `=`, a cluster's name does not.
+fn parse_route(text: &str) -> Result<Route, &'static str> {
+    match text.rsplit_once('=') {
+        Some((prefix, cluster)) if prefix.starts_with('/') && !cluster.is_empty() => Ok(Route {
+            prefix: prefix.to_owned(),
+            cluster: cluster.to_owned(),
+        }),
+        _ => Err("expected PREFIX=NAME, the prefix beginning with /"),
     }
 }
 
@@ -164,10 +182,12 @@ async fn run_in(
             vm_id: arguments.vm_id,
             plugin_configuration: configuration,
             max_body_buffer_bytes: arguments.max_body_buffer,
+            native_signatures: !arguments.no_verify_signature,
             log_level: arguments.log_level,
             ..Plugin::default()
         },
         clusters,
+        routes: arguments.route,
         workers: arguments.workers,
         reload_backoff_ms: DEFAULT_RELOAD_BACKOFF_MS,
         limits: Limits::default(),
@@ -213,13 +233,18 @@ mod tests {
     }
 
     #[test]
-    fn clusters_and_levels_are_read_from_the_command_line() {
+    fn clusters_routes_and_levels_are_read_from_the_command_line() {
         assert_eq!(
             parse_cluster("up=127.0.0.1:1"),
             Ok(("up".to_owned(), "127.0.0.1:1".to_owned()))
         );
         assert!(parse_cluster("up").is_err());
         assert!(parse_cluster("=x:1").is_err());
+        let route = parse_route("/a=b/=up").expect("a route");
+        assert_eq!((&*route.prefix, &*route.cluster), ("/a=b/", "up"));
+        for wrong in ["/a", "/a=", "a=up", "=up"] {
+            assert!(parse_route(wrong).is_err(), "{wrong}");
+        }
         assert_eq!(parse_level("warn"), Ok(LogLevel::Warn));
         assert_eq!(parse_level("warning"), Ok(LogLevel::Warn));
         assert!(parse_level("loud").is_err());

@@ -108,6 +108,9 @@ fn a_command_line_that_makes_no_sense_is_2() {
             "--cluster",
             "nothing",
         ],
+        &[
+            "serve", "--wasm", "a", "--config", "b", "--route", "nothing",
+        ],
         &["other"],
     ] {
         assert_eq!(run(arguments).status.code(), Some(2), "{arguments:?}");

@@ -15,6 +15,7 @@ pub mod plugin;
 pub mod ports;
 pub mod serve;
 pub mod shared;
+mod signature;
 mod state;
 mod stream;
 mod vm;

@@ -32,6 +32,8 @@ pub struct Plugin {
     pub allow_on_headers_stop_iteration: bool,
     /// How much of a body may be held back before the host answers 413.
     pub max_body_buffer_bytes: usize,
+    /// Whether the module finds the foreign function `verify_signature`.
+    pub native_signatures: bool,
     /// Lines below it are dropped.
     pub log_level: LogLevel,
 }
@@ -47,6 +49,7 @@ impl Default for Plugin {
             clusters: BTreeSet::new(),
             allow_on_headers_stop_iteration: true,
             max_body_buffer_bytes: DEFAULT_MAX_BODY_BUFFER_BYTES,
+            native_signatures: true,
             log_level: LogLevel::Info,
         }
     }

@@ -83,6 +83,8 @@ pub(crate) struct Stream {
     pub filter_state: BTreeMap<Vec<u8>, Vec<u8>>,
     /// The response has begun, from here or from the upstream.
     pub answered: bool,
+    /// The response is a local reply.
+    pub replied: bool,
     /// A second local reply was asked for: Envoy leaves such a client without an answer.
     pub hung: bool,
     /// Its log callback is running: headers are readable again.

@@ -96,6 +96,11 @@ impl Worker {
         self.generation
     }
 
+    /// What it is configured with.
+    pub fn plugin(&self) -> &Plugin {
+        &self.plugin
+    }
+
     /// Where this worker's wake-ups go.
     pub fn address(&self) -> Address {
         self.address

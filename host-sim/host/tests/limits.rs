@@ -3,6 +3,8 @@
 mod common;
 
 use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -163,4 +165,65 @@ fn a_stop_waits_only_so_long_and_the_root_still_gets_its_turn() {
     // The worker's and the main thread's.
     let drained = data.metrics.value("wasmcustom.probe_drained");
     assert_eq!(drained, Some(2));
+}
+
+/// More than the sockets between the two ends hold, and far less than would pass if nobody looked.
+const TOO_MUCH_BYTES: usize = 48 * 1024 * 1024;
+
+/// Options whose only upstream is this one.
+fn before(upstream: &std::net::TcpListener) -> Options {
+    let mut options = options(clusters(upstream.local_addr().expect("bound")));
+    options.limits.stream_idle = SHORT;
+    options
+}
+
+#[test]
+fn a_client_waits_while_the_upstream_takes_nothing() {
+    let upstream = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let running = serve(before(&upstream)).expect("serves");
+    let mut client = connect(running.local_addr);
+    let mut reader = client.try_clone().expect("clonable");
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&sent);
+    let writer = std::thread::spawn(move || {
+        let head =
+            "POST /probe/to/pass/deaf HTTP/1.1\r\nhost: a\r\ncontent-length: 999999999\r\n\r\n";
+        let chunk = [b'x'; 64 * 1024];
+        let mut written = client.write_all(head.as_bytes());
+        while written.is_ok() {
+            counter.fetch_add(chunk.len(), Ordering::SeqCst);
+            written = client.write_all(&chunk);
+        }
+    });
+    let (_deaf, _) = upstream.accept().expect("connects");
+    let answer = read_answer(&mut reader, false);
+    let sent = sent.load(Ordering::SeqCst);
+    assert_eq!(
+        (answer.status, answer.body.as_str()),
+        (408, "stream timeout")
+    );
+    assert!(sent < TOO_MUCH_BYTES, "{sent}");
+    drop(reader);
+    running.stop();
+    writer.join().expect("ends");
+}
+
+#[test]
+fn an_upstream_waits_while_the_client_takes_nothing() {
+    let upstream = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let running = serve(before(&upstream)).expect("serves");
+    let mut client = connect(running.local_addr);
+    client
+        .write_all(b"GET /probe/to/pass/flood HTTP/1.1\r\nhost: a\r\n\r\n")
+        .expect("sent");
+    let (mut flood, _) = upstream.accept().expect("connects");
+    flood.write_all(b"HTTP/1.1 200 OK\r\n\r\n").expect("sent");
+    let (chunk, mut sent) = ([b'x'; 64 * 1024], 0);
+    // Until the gateway gives the client up, and the upstream with it.
+    while flood.write_all(&chunk).is_ok() {
+        sent += chunk.len();
+        assert!(sent < TOO_MUCH_BYTES, "goes on and on");
+    }
+    drop(client);
+    running.stop();
 }

@@ -4,17 +4,11 @@ mod common;
 
 use std::io::Write as _;
 
-use bytes::Bytes;
-use common::client::{connect, get, read_answer, send};
+use common::client::{connect, get, http2, read_answer, send};
 use common::upstream::Upstream;
 use common::{clusters, options, serve, until};
 use host::Plugin;
 use host::serve::Options;
-use http::{HeaderMap, HeaderValue, Request};
-use http_body_util::{BodyExt as _, StreamBody};
-use hyper::body::Frame;
-use hyper::client::conn::http2;
-use hyper_util::rt::{TokioExecutor, TokioIo};
 
 #[test]
 fn every_worker_the_main_thread_and_the_canary_are_configured() {
@@ -62,6 +56,15 @@ fn a_refused_configuration_is_not_served_and_says_why() {
         let error = refused.expect_err("refused").to_string();
         assert!(error.contains("canary") && error.contains(said), "{error}");
     }
+    let nowhere = serve(Options {
+        clusters: std::collections::BTreeMap::new(),
+        ..options(clusters(upstream.address))
+    });
+    let error = nowhere.expect_err("refused").to_string();
+    assert!(
+        error.contains("\"/probe/to/\" leads to the cluster \"up\""),
+        "{error}"
+    );
     let none = serve(Options {
         workers: 0,
         ..options(clusters(upstream.address))
@@ -155,41 +158,33 @@ fn odd_requests_reach_the_module_or_are_refused_and_never_trap_it() {
 }
 
 #[test]
+fn without_native_signatures_the_function_is_not_found() {
+    let upstream = Upstream::start();
+    for (native_signatures, status) in [(true, "2 "), (false, "1 ")] {
+        let mut options = options(clusters(upstream.address));
+        options.plugin.native_signatures = native_signatures;
+        let running = serve(options).expect("serves");
+        let name = [("x-name", &b"verify_signature"[..])];
+        let answer = send(running.local_addr, "GET", "/probe/foreign", &name, b"");
+        assert_eq!(answer.body, status);
+        running.stop();
+    }
+}
+
+#[test]
 fn http2_requests_end_with_their_trailers() {
     let upstream = Upstream::start();
     let running = serve(options(clusters(upstream.address))).expect("serves");
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
-    let body = runtime.block_on(async {
-        let stream = tokio::net::TcpStream::connect(running.local_addr)
-            .await
-            .expect("connects");
-        let (mut sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
-            .await
-            .expect("HTTP/2");
-        tokio::spawn(connection);
-        let mut trailers = HeaderMap::new();
-        trailers.insert("x-t", HeaderValue::from_static("end"));
-        let frames = [
-            Ok::<_, std::io::Error>(Frame::data(Bytes::from_static(b"abc"))),
-            Ok(Frame::trailers(trailers)),
-        ];
-        let request = Request::post(format!("http://{}/probe/body", running.local_addr))
-            .body(StreamBody::new(tokio_stream::iter(frames)))
-            .expect("a request");
-        let response = sender.send_request(request).await.expect("an answer");
-        assert_eq!(response.status(), 200);
-        response
-            .into_body()
-            .collect()
-            .await
-            .expect("whole")
-            .to_bytes()
-    });
-    assert_eq!(body, "trailers 1 end body=3");
-    // The connection ends with its runtime; nothing is left to wait for.
-    drop(runtime);
+    let (answer, _) = http2(
+        running.local_addr,
+        "/probe/body",
+        &[],
+        b"abc",
+        &[("x-t", "end")],
+    );
+    assert_eq!(
+        (answer.status, answer.body.as_str()),
+        (200, "trailers 1 end body=3")
+    );
     running.stop();
 }

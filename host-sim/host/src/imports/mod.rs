@@ -5,6 +5,7 @@
 
 mod buffers;
 mod callouts;
+mod foreign;
 mod maps;
 mod plain;
 mod properties;
@@ -72,6 +73,7 @@ pub(crate) fn linker(program: &Program) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(&program.engine);
     buffers::define(&mut linker)?;
     callouts::define(&mut linker)?;
+    foreign::define(&mut linker)?;
     maps::define(&mut linker)?;
     plain::define(&mut linker)?;
     properties::define(&mut linker)?;

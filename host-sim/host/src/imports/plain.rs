@@ -22,8 +22,6 @@ pub(super) fn define(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     proxy!(linker, "proxy_done", done, ());
     proxy!(linker, "proxy_get_status", status,
         (code_ptr: u32, ptr_ptr: u32, size_ptr: u32));
-    proxy!(linker, "proxy_call_foreign_function", foreign,
-        (name: u32, name_len: u32, arguments: u32, arguments_len: u32, ptr_ptr: u32, size_ptr: u32));
     Ok(())
 }
 
@@ -156,19 +154,4 @@ fn status(call: &mut Call<'_>, code_ptr: u32, ptr_ptr: u32, size_ptr: u32) -> An
     let (code, message) = (delivery.status_code, delivery.status_message.clone());
     write_u32(call, code_ptr, code)?;
     hand_over(call, message.as_bytes(), ptr_ptr, size_ptr)
-}
-
-/// None is offered.
-fn foreign(
-    call: &mut Call<'_>,
-    name: u32,
-    name_len: u32,
-    arguments: u32,
-    arguments_len: u32,
-    _ptr_ptr: u32,
-    _size_ptr: u32,
-) -> Answer {
-    read(call, name, name_len)?;
-    read(call, arguments, arguments_len)?;
-    Err(Status::NotFound.into())
 }

@@ -1,4 +1,4 @@
-//! A body fed from a channel: responses to clients and requests of gRPC streams.
+//! A body fed from a channel: responses to clients, requests to upstreams, requests of gRPC streams.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -6,6 +6,8 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::backlog::Backlog;
 
 /// What a body is fed with.
 #[derive(Debug)]
@@ -29,6 +31,7 @@ pub struct FedBody<G> {
     whole: Option<Bytes>,
     parts: Option<UnboundedReceiver<Part>>,
     guard: Option<G>,
+    backlog: Option<Backlog>,
 }
 
 impl<G> FedBody<G> {
@@ -38,6 +41,7 @@ impl<G> FedBody<G> {
             whole: Some(bytes).filter(|bytes| !bytes.is_empty()),
             parts: None,
             guard: None,
+            backlog: None,
         }
     }
 
@@ -47,7 +51,14 @@ impl<G> FedBody<G> {
             whole: None,
             parts: Some(parts),
             guard,
+            backlog: None,
         }
+    }
+
+    /// Tells `backlog` what was taken.
+    pub fn counted(mut self, backlog: Backlog) -> Self {
+        self.backlog = Some(backlog);
+        self
     }
 }
 
@@ -67,7 +78,12 @@ impl<G: Unpin> Body for FedBody<G> {
         };
         let part = std::task::ready!(parts.poll_recv(context));
         let (frame, over) = match part {
-            Some(Part::Data(bytes, last)) => (Some(Ok(Frame::data(bytes))), last),
+            Some(Part::Data(bytes, last)) => {
+                if let Some(backlog) = &self.backlog {
+                    backlog.take(bytes.len());
+                }
+                (Some(Ok(Frame::data(bytes))), last)
+            }
             Some(Part::Trailers(trailers)) => (Some(Ok(Frame::trailers(trailers))), true),
             Some(Part::Broken) => (Some(Err(BrokenOff)), true),
             None => (None, true),

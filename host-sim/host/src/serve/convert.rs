@@ -1,7 +1,10 @@
-//! Between hyper's header maps and the host's: pseudo headers, hop-by-hop headers, what Envoy adds.
+//! Between hyper's header maps and the host's: pseudo headers, hop-by-hop headers.
+
+use std::net::IpAddr;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
 
+use super::edge::admit;
 use crate::headers::Headers;
 
 /// Headers of one connection, which Envoy takes away before any filter sees them.
@@ -14,11 +17,12 @@ const HOP_BY_HOP: [&str; 6] = [
     "host",
 ];
 
-/// A request's head as a filter sees it. `request_id` makes an id when the client sent none.
+/// A request's head as a filter sees it. `request_id` names it from now on, whatever the client called it.
 /// `None` when the request names no authority, which Envoy answers with 400.
 pub fn request_headers<B>(
     request: &Request<B>,
-    request_id: impl FnOnce() -> String,
+    client: IpAddr,
+    request_id: &str,
 ) -> Option<Headers> {
     let uri = request.uri();
     let authority = uri
@@ -32,19 +36,25 @@ pub fn request_headers<B>(
     headers.add(b":method", request.method().as_str().as_bytes());
     headers.add(b":scheme", b"http");
     add_all(&mut headers, request.headers());
-    if headers.get("x-forwarded-proto").is_none() {
-        headers.add(b"x-forwarded-proto", b"http");
-    }
-    if headers.get("x-request-id").is_none() {
-        headers.add(b"x-request-id", request_id().as_bytes());
-    }
+    admit(&mut headers, client, request_id);
     Some(headers)
 }
 
-/// Appends a map without the headers of the connection.
+/// Appends a map without the headers of the connection, and without those that `connection` names.
 pub fn add_all(headers: &mut Headers, map: &HeaderMap) {
+    let nominated: Vec<_> = map
+        .get_all("connection")
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(|name| name.trim().to_ascii_lowercase())
+        // `te` has a rule of its own.
+        .filter(|name| name != "te")
+        .collect();
     for (name, value) in map {
-        if !HOP_BY_HOP.contains(&name.as_str()) {
+        if !HOP_BY_HOP.contains(&name.as_str())
+            && !nominated.iter().any(|other| name.as_str() == other)
+        {
             headers.add(name.as_str().as_bytes(), value.as_bytes());
         }
     }
@@ -109,11 +119,12 @@ mod tests {
             .method("GET")
             .uri("/reward-points/customer/a%2Fb;c?x=%20")
             .header("Host", "example.test")
-            .header("Connection", "keep-alive")
+            .header("Connection", "keep-alive, X-Mine")
+            .header("X-Mine", "1")
             .header("X-Odd", HeaderValue::from_bytes(&[0xff]).expect("allowed"))
             .body(())
             .expect("request");
-        let headers = request_headers(&request, || "id".to_owned()).expect("has a host");
+        let headers = request_headers(&request, [1, 2, 3, 4].into(), "id").expect("has a host");
         let seen: Vec<_> = headers.iter().collect();
         assert_eq!(
             seen,
@@ -123,7 +134,9 @@ mod tests {
                 (b":method", b"GET"),
                 (b":scheme", b"http"),
                 (b"x-odd", b"\xff"),
+                (b"x-forwarded-for", b"1.2.3.4"),
                 (b"x-forwarded-proto", b"http"),
+                (b"x-envoy-external-address", b"1.2.3.4"),
                 (b"x-request-id", b"id"),
             ]
         );

@@ -12,7 +12,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::watch;
 
 use super::body::{BrokenOff, FedBody, Part};
@@ -22,11 +22,11 @@ use super::limits::{
     KEEP_ALIVE_INTERVAL, KEEP_ALIVE_TIMEOUT, Limits, MAX_CONCURRENT_STREAMS, MAX_HEADER_BYTES,
     StreamClock,
 };
-use super::local::{Local, Reply, StreamKey};
+use super::local::{Local, Replies, Reply, StreamKey};
 use super::stall::Stall;
 use crate::headers::Headers;
 use crate::ports::{Random as _, System};
-use crate::stream::StreamInfo;
+use crate::stream::{Side, StreamInfo};
 
 /// Envoy's default for how long a connection stays to deliver an answer that came before the request's end.
 const READ_AWAY: Duration = Duration::from_secs(1);
@@ -112,10 +112,8 @@ fn plain(status: StatusCode) -> Answer {
 
 /// What the connection manager adds to every answer.
 fn finish(mut answer: Answer) -> Answer {
-    answer
-        .headers_mut()
-        .entry("server")
-        .or_insert(http::HeaderValue::from_static("host-sim"));
+    let server = http::HeaderValue::from_static("host-sim");
+    answer.headers_mut().insert("server", server);
     answer
 }
 
@@ -125,12 +123,9 @@ async fn request_in(
     peer: SocketAddr,
     request: Request<Incoming>,
 ) -> Result<Answer, BrokenOff> {
-    let new_id = || {
-        let mut bytes = [0; 16];
-        System::default().fill(&mut bytes);
-        uuid(bytes)
-    };
-    let Some(headers) = request_headers(&request, new_id) else {
+    let mut id = [0; 16];
+    System::default().fill(&mut id);
+    let Some(headers) = request_headers(&request, peer.ip(), &uuid(id)) else {
         return Ok(plain(StatusCode::BAD_REQUEST));
     };
     let info = StreamInfo {
@@ -152,16 +147,16 @@ async fn request_in(
     loop {
         tokio::select! {
             biased;
-            reply = replies.recv() => return match reply {
+            reply = replies.parts.recv() => return match reply {
                 Some(Reply::Head { headers, end_stream }) => {
                     let mut answer = answer(&headers, end_stream, replies, guard, clock);
                     if reading {
                         // As Envoy has it: what comes after half a request is not looked at.
-                        if http1 {
+                        if http1 && !local.is_open(key) {
                             let close = http::HeaderValue::from_static("close");
                             answer.headers_mut().insert("connection", close);
                         }
-                        tokio::task::spawn_local(read_away(body));
+                        tokio::task::spawn_local(read_on(local, key, body));
                     }
                     Ok(answer)
                 }
@@ -176,8 +171,8 @@ async fn request_in(
             },
             words = clock.passed() => {
                 // 408 when the client kept us waiting, 504 when the module did, as in Envoy.
-                local.time_out(key, if reading { 408 } else { 504 }, words);
-                if replies.is_empty() {
+                local.answer(key, if reading { 408 } else { 504 }, words);
+                if replies.parts.is_empty() {
                     // The module keeps even this answer back.
                     return Err(BrokenOff);
                 }
@@ -192,6 +187,24 @@ fn is_malformed(fault: &hyper::Error) -> bool {
     cause.is_some_and(|cause: &std::io::Error| cause.kind() == std::io::ErrorKind::InvalidInput)
 }
 
+/// Goes on with a request whose answer has begun: an upstream may answer before it has read everything.
+async fn read_on(local: Rc<Local>, key: StreamKey, mut body: Incoming) {
+    let mut reading = true;
+    while reading && local.is_open(key) {
+        let progress = Rc::clone(&local.progress);
+        tokio::select! {
+            went_on = read_some(&local, key, &mut body, &mut reading) => if went_on.is_err() {
+                return;
+            },
+            // The answer may be whole by now.
+            () = progress.notified() => {}
+        }
+    }
+    if reading {
+        read_away(body).await;
+    }
+}
+
 /// Takes what a client still sends after its answer was decided. A connection closed over unread bytes is reset, and
 /// the answer would be lost with it.
 async fn read_away(mut body: Incoming) {
@@ -200,20 +213,14 @@ async fn read_away(mut body: Incoming) {
     let _ = tokio::time::timeout(READ_AWAY, rest).await;
 }
 
-/// Takes one frame of the request's body, waiting first while the VM's buffer is full.
+/// Takes one frame of the request's body, waiting first while there is no room for more.
 async fn read_some(
     local: &Rc<Local>,
     key: StreamKey,
     body: &mut Incoming,
     reading: &mut bool,
 ) -> hyper::Result<()> {
-    loop {
-        let progress = local.progress.notified();
-        if !local.is_backed_up(key) {
-            break;
-        }
-        progress.await;
-    }
+    local.room(key, Side::Request).await;
     match body.frame().await {
         Some(Ok(frame)) => match frame.into_data() {
             Ok(data) => {
@@ -244,14 +251,14 @@ async fn read_some(
 fn answer(
     headers: &Headers,
     end_stream: bool,
-    mut replies: UnboundedReceiver<Reply>,
+    mut replies: Replies,
     guard: Guard,
     clock: StreamClock,
 ) -> Answer {
     let body = if end_stream {
         FedBody::whole(Bytes::new())
     } else {
-        match replies.try_recv() {
+        match replies.parts.try_recv() {
             // The usual answer lies there whole.
             Ok(Reply::Part(Part::Data(data, true))) => FedBody::whole(data),
             first => fed(first.ok(), replies, guard, clock),
@@ -266,11 +273,11 @@ fn answer(
 /// A body that goes on coming.
 fn fed(
     first: Option<Reply>,
-    mut replies: UnboundedReceiver<Reply>,
+    Replies { mut parts, backlog }: Replies,
     guard: Guard,
     mut clock: StreamClock,
 ) -> FedBody<Guard> {
-    let (sender, parts) = unbounded_channel();
+    let (sender, body) = unbounded_channel();
     tokio::task::spawn_local(async move {
         let mut next = first;
         loop {
@@ -279,7 +286,7 @@ fn fed(
                 Some(Reply::Head { .. }) => continue,
                 Some(Reply::Lost) => Part::Broken,
                 None => tokio::select! {
-                    reply = replies.recv() => {
+                    reply = parts.recv() => {
                         let Some(reply) = reply else { return };
                         next = Some(reply);
                         clock.moved();
@@ -293,7 +300,7 @@ fn fed(
             }
         }
     });
-    FedBody::fed(parts, Some(guard))
+    FedBody::fed(body, Some(guard)).counted(backlog)
 }
 
 fn protocol(version: Version) -> &'static str {

@@ -25,6 +25,8 @@ pub struct Limits {
     pub stream_idle: Duration,
     /// For a request from its head to its answer's end.
     pub stream_max: Duration,
+    /// For an upstream, from the request's end to the answer's end; Envoy's default for a route.
+    pub route: Duration,
     /// Clients connected at a time; who comes over this is hung up on.
     pub connections: usize,
     /// For everything that is in flight after a stop, the root contexts' last work included.
@@ -37,6 +39,7 @@ impl Default for Limits {
             headers: Duration::from_secs(10),
             stream_idle: Duration::from_secs(15),
             stream_max: Duration::from_secs(30),
+            route: Duration::from_secs(15),
             connections: 20_000,
             drain: Duration::from_secs(5),
         }

@@ -3,6 +3,7 @@
 //! Everything lives on one thread behind `Rc`. Each call into the VM is followed by [`Local::pump`], which does what the
 //! VM asked for. Results of tasks carry the VM's generation: what an earlier VM asked for never reaches a later one.
 
+mod effects;
 mod tasks;
 
 use std::cell::{Cell, RefCell};
@@ -10,22 +11,22 @@ use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio::task::AbortHandle;
 
 use super::alarm::Alarm;
+use super::backlog::Backlog;
 use super::body::Part;
 use super::callout::Clusters;
-use super::frames;
 use super::limits::Limits;
 use super::log::write_log;
+use super::routes::Routes;
+use super::upstream::Forwarded;
 use crate::abi::LogLevel;
-use crate::effects::Effect;
 use crate::headers::Headers;
-use crate::shared::{Address, Registrant};
-use crate::stream::StreamInfo;
+use crate::shared::Address;
+use crate::stream::{Side, StreamInfo};
 use crate::vm::{Trapped, Vm};
 use crate::worker::{Lost, Worker};
 
@@ -61,22 +62,42 @@ pub(super) enum Reply {
 
 /// Names a task in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Task {
+pub(super) enum Task {
     Http(u32),
     Grpc(u32),
+    /// Of the stream with that number.
+    Upstream(u32),
     Tick,
+}
+
+/// Who waits for what happens to a request.
+struct Client {
+    replies: UnboundedSender<Reply>,
+    /// Of the answer's body.
+    backlog: Backlog,
+}
+
+/// The other end of it.
+#[derive(Debug)]
+pub(super) struct Replies {
+    pub parts: UnboundedReceiver<Reply>,
+    /// To be told what was taken.
+    pub backlog: Backlog,
 }
 
 /// See the module's text.
 pub(super) struct Local {
     worker: RefCell<Worker>,
-    clusters: Clusters,
+    pub clusters: Clusters,
+    pub routes: Routes,
     mailboxes: Mailboxes,
-    replies: RefCell<HashMap<u32, UnboundedSender<Reply>>>,
+    clients: RefCell<HashMap<u32, Client>>,
+    forwarded: RefCell<HashMap<u32, Forwarded>>,
+    max_waiting_bytes: usize,
     grpc_messages: RefCell<HashMap<u32, UnboundedSender<Part>>>,
     tasks: RefCell<HashMap<Task, AbortHandle>>,
     /// Told when anything happened: readers of paused bodies look again.
-    pub progress: Notify,
+    pub progress: Rc<Notify>,
     pumping: Cell<bool>,
     drained: Cell<bool>,
     pub limits: Limits,
@@ -90,22 +111,33 @@ pub(super) struct StreamKey {
     stream: u32,
 }
 
+impl StreamKey {
+    /// The number of its context.
+    pub fn stream(self) -> u32 {
+        self.stream
+    }
+}
+
 impl Local {
     pub fn new(
         worker: Worker,
         clusters: Clusters,
+        routes: Routes,
         mailboxes: Mailboxes,
         limits: Limits,
         alarm: Alarm,
     ) -> Rc<Self> {
         Rc::new(Self {
+            max_waiting_bytes: worker.plugin().max_body_buffer_bytes,
             worker: RefCell::new(worker),
             clusters,
+            routes,
             mailboxes,
-            replies: RefCell::default(),
+            clients: RefCell::default(),
+            forwarded: RefCell::default(),
             grpc_messages: RefCell::default(),
             tasks: RefCell::default(),
-            progress: Notify::new(),
+            progress: Rc::default(),
             pumping: Cell::new(false),
             drained: Cell::new(false),
             limits,
@@ -119,9 +151,10 @@ impl Local {
         info: StreamInfo,
         headers: Headers,
         end_stream: bool,
-    ) -> Option<(StreamKey, UnboundedReceiver<Reply>)> {
+    ) -> Option<(StreamKey, Replies)> {
         let _watch = self.alarm.on_panic();
-        let (sender, receiver) = unbounded_channel();
+        let (replies, parts) = unbounded_channel();
+        let backlog = Backlog::new(Rc::clone(&self.progress));
         let started = {
             let mut worker = self.worker.borrow_mut();
             match worker.vm_for_request() {
@@ -141,56 +174,102 @@ impl Local {
             }
         };
         if let Some(key) = started {
-            self.replies.borrow_mut().insert(key.stream, sender);
+            let client = Client {
+                replies,
+                backlog: backlog.clone(),
+            };
+            self.clients.borrow_mut().insert(key.stream, client);
         }
         self.pump();
-        started.map(|key| (key, receiver))
+        started.map(|key| (key, Replies { parts, backlog }))
     }
 
     /// More of a request.
     pub fn body(self: &Rc<Self>, key: StreamKey, data: &[u8], end_stream: bool) {
-        self.call(key.generation, |vm| {
-            vm.request_body(key.stream, data, end_stream)
-        });
+        self.call(key, |vm| vm.request_body(key.stream, data, end_stream));
     }
 
     /// The end of a request.
     pub fn trailers(self: &Rc<Self>, key: StreamKey, trailers: Headers) {
-        self.call(key.generation, |vm| {
-            vm.request_trailers(key.stream, trailers)
-        });
+        self.call(key, |vm| vm.request_trailers(key.stream, trailers));
     }
 
-    /// A request took too long: it is answered in the module's place, if it has no answer yet.
-    pub fn time_out(self: &Rc<Self>, key: StreamKey, status: u32, words: &str) {
-        self.call(key.generation, |vm| vm.answer(key.stream, status, words));
+    /// A request is answered in the module's place, if it has no answer yet.
+    pub fn answer(self: &Rc<Self>, key: StreamKey, status: u32, words: &str) {
+        self.call(key, |vm| vm.answer(key.stream, status, words));
+    }
+
+    /// The upstream's answer broke off.
+    pub fn break_off(self: &Rc<Self>, key: StreamKey) {
+        self.call(key, |vm| vm.break_off(key.stream));
     }
 
     /// The client is gone, or has its whole answer.
     pub fn end(self: &Rc<Self>, key: StreamKey) {
         if self.worker.borrow().generation() == key.generation {
-            self.replies.borrow_mut().remove(&key.stream);
+            self.forget(key.stream);
         }
-        self.call(key.generation, |vm| vm.stream_gone(key.stream));
+        self.call(key, |vm| vm.stream_gone(key.stream));
     }
 
-    /// Whether the client should not send more now.
-    pub fn is_backed_up(&self, key: StreamKey) -> bool {
+    /// Nobody waits for this request any more, and nothing of it is on its way.
+    fn forget(&self, stream: u32) {
+        self.clients.borrow_mut().remove(&stream);
+        self.forwarded.borrow_mut().remove(&stream);
+        if let Some(task) = self.tasks.borrow_mut().remove(&Task::Upstream(stream)) {
+            task.abort();
+        }
+    }
+
+    /// Whether the module still has a context for it.
+    pub fn is_open(&self, key: StreamKey) -> bool {
+        self.worker.borrow().generation() == key.generation
+            && self.clients.borrow().contains_key(&key.stream)
+    }
+
+    /// The request's way to its upstream is open.
+    pub fn keep_forwarded(&self, key: StreamKey, forwarded: Forwarded) {
+        self.forwarded.borrow_mut().insert(key.stream, forwarded);
+    }
+
+    /// Waits while more of this half should not come: the module holds too much back, or the other end takes too little.
+    pub async fn room(&self, key: StreamKey, side: Side) {
+        loop {
+            let progress = self.progress.notified();
+            if !self.is_backed_up(key, side) {
+                return;
+            }
+            progress.await;
+        }
+    }
+
+    fn is_backed_up(&self, key: StreamKey, side: Side) -> bool {
         let mut worker = self.worker.borrow_mut();
-        worker.generation() == key.generation
-            && worker.vm().is_some_and(|vm| vm.is_backed_up(key.stream))
+        if worker.generation() != key.generation {
+            return false;
+        }
+        let waiting = match side {
+            Side::Request => {
+                (self.forwarded.borrow().get(&key.stream)).map_or(0, Forwarded::waiting_bytes)
+            }
+            Side::Response => {
+                (self.clients.borrow().get(&key.stream)).map_or(0, |client| client.backlog.bytes())
+            }
+        };
+        waiting > self.max_waiting_bytes
+            || worker.vm().is_some_and(|vm| vm.is_full(key.stream, side))
     }
 
     /// Another VM, or this one, put something into a queue.
     pub fn queue_ready(self: &Rc<Self>, context: u32, queue: u32) {
         let generation = self.worker.borrow().generation();
-        self.call(generation, |vm| vm.queue_ready(context, queue));
+        self.call_vm(generation, |vm| vm.queue_ready(context, queue));
     }
 
     /// Tells the root context that the end has come, and waits until it has nothing more to finish.
     pub async fn shut_down(self: &Rc<Self>) {
         let generation = self.worker.borrow().generation();
-        self.call(generation, |vm| {
+        self.call_vm(generation, |vm| {
             self.drained.set(vm.begin_shutdown()?);
             Ok(())
         });
@@ -203,8 +282,21 @@ impl Local {
         }
     }
 
+    /// Calls into the VM of a request, if it still is there.
+    pub fn call(
+        self: &Rc<Self>,
+        key: StreamKey,
+        call: impl FnOnce(&mut Vm) -> Result<(), Trapped>,
+    ) {
+        self.call_vm(key.generation, call);
+    }
+
     /// Calls into the VM if it is still that one, then does what it asks for.
-    fn call(self: &Rc<Self>, generation: u64, call: impl FnOnce(&mut Vm) -> Result<(), Trapped>) {
+    fn call_vm(
+        self: &Rc<Self>,
+        generation: u64,
+        call: impl FnOnce(&mut Vm) -> Result<(), Trapped>,
+    ) {
         let _watch = self.alarm.on_panic();
         {
             let mut worker = self.worker.borrow_mut();
@@ -252,94 +344,13 @@ impl Local {
             task.abort();
         }
         self.grpc_messages.borrow_mut().clear();
-        let mut replies = self.replies.borrow_mut();
+        self.forwarded.borrow_mut().clear();
+        let mut clients = self.clients.borrow_mut();
         for stream in lost.streams {
-            if let Some(reply) = replies.remove(&stream) {
-                let _ = reply.send(Reply::Lost);
+            if let Some(client) = clients.remove(&stream) {
+                let _ = client.replies.send(Reply::Lost);
             }
         }
-        replies.clear();
-    }
-
-    fn perform(self: &Rc<Self>, generation: u64, effect: Effect) {
-        match effect {
-            Effect::Log { level, message } => write_log(level, &message),
-            Effect::SetTick { period_ms } => self.set_tick(generation, period_ms),
-            Effect::QueueReady { to, queue } => self.notify(to, queue),
-            Effect::HttpCall(call) => self.http_call(generation, call),
-            Effect::GrpcCall {
-                token,
-                target,
-                message,
-                timeout_ms,
-            } => self.grpc_call(generation, token, target, message, timeout_ms),
-            Effect::GrpcOpen { token, target } => self.grpc_open(generation, token, target),
-            Effect::GrpcSend {
-                token,
-                message,
-                end_stream,
-            } => {
-                if let Some(messages) = self.grpc_messages.borrow().get(&token) {
-                    let _ = messages.send(Part::Data(frames::encode(&message), end_stream));
-                }
-            }
-            Effect::GrpcClose { token } => {
-                self.grpc_messages.borrow_mut().remove(&token);
-            }
-            Effect::GrpcCancel { token } => {
-                self.grpc_messages.borrow_mut().remove(&token);
-                if let Some(task) = self.tasks.borrow_mut().remove(&Task::Grpc(token)) {
-                    task.abort();
-                }
-            }
-            // No upstream is configured here: Envoy's answer where no route matches.
-            Effect::ForwardHeaders { stream, .. } => {
-                self.call(generation, |vm| vm.answer(stream, 404, ""));
-            }
-            Effect::Drained => self.drained.set(true),
-            Effect::ForwardBody { .. } | Effect::ForwardTrailers { .. } => {}
-            Effect::ResponseHeaders {
-                stream,
-                headers,
-                end_stream,
-            } => self.reply(
-                stream,
-                Reply::Head {
-                    headers,
-                    end_stream,
-                },
-            ),
-            Effect::ResponseBody {
-                stream,
-                data,
-                end_stream,
-            } => self.reply(
-                stream,
-                Reply::Part(Part::Data(Bytes::from(data), end_stream)),
-            ),
-            Effect::ResponseTrailers { stream, trailers } => {
-                let trailers = super::convert::to_map(&trailers);
-                self.reply(stream, Reply::Part(Part::Trailers(trailers)));
-            }
-            Effect::Reset { stream } => self.reply(stream, Reply::Part(Part::Broken)),
-            Effect::Finished { stream } => {
-                self.replies.borrow_mut().remove(&stream);
-            }
-        }
-    }
-
-    fn reply(&self, stream: u32, reply: Reply) {
-        if let Some(client) = self.replies.borrow().get(&stream) {
-            let _ = client.send(reply);
-        }
-    }
-
-    fn notify(&self, to: Registrant, queue: u32) {
-        if let Some(mailbox) = self.mailboxes.get(&to.address) {
-            let _ = mailbox.send(Mail::QueueReady {
-                context: to.context,
-                queue,
-            });
-        }
+        clients.clear();
     }
 }

@@ -5,16 +5,20 @@
 
 mod admin;
 mod alarm;
+mod backlog;
 mod body;
 mod callout;
 mod convert;
+mod edge;
 pub mod frames;
 mod front;
 mod limits;
 mod local;
 mod log;
+mod routes;
 mod stall;
 mod thread;
+mod upstream;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -31,6 +35,7 @@ use crate::vm::StartFailure;
 use alarm::{Alarm, Failures};
 pub use limits::Limits;
 use local::{Mail, Mailboxes};
+pub use routes::Route;
 use thread::{Seat, StartedThread};
 
 /// Counts clients that were hung up on because [`Limits::connections`] were there already.
@@ -51,6 +56,8 @@ pub struct Options {
     pub plugin: Plugin,
     /// Endpoints `HOST:PORT` by cluster name.
     pub clusters: BTreeMap<String, String>,
+    /// Where requests go that the module lets through; 404 without one that fits.
+    pub routes: Vec<Route>,
     /// Number of workers, 1 to [`MAX_WORKERS`].
     pub workers: usize,
     /// Shortest time between the starts of two VMs of a worker.
@@ -65,6 +72,9 @@ pub enum ServeError {
     /// 0 workers, or too many.
     #[error("the number of workers must be 1 to {MAX_WORKERS}, not {0}")]
     Workers(usize),
+    /// A route leads to a cluster that there is not.
+    #[error("the route {:?} leads to the cluster {:?}, which there is not", .0.prefix, .0.cluster)]
+    Route(Route),
     /// The module cannot run.
     #[error(transparent)]
     Load(#[from] LoadError),
@@ -148,6 +158,10 @@ pub fn start(options: Options) -> Result<Running, ServeError> {
     if options.workers == 0 || options.workers > MAX_WORKERS {
         return Err(ServeError::Workers(options.workers));
     }
+    let leads_nowhere = |route: &&Route| !options.clusters.contains_key(&route.cluster);
+    if let Some(route) = options.routes.iter().find(leads_nowhere) {
+        return Err(ServeError::Route(route.clone()));
+    }
     let program = Program::load(&options.wasm)?;
     let listener = listen(options.listen)?;
     let admin = options.admin.map(listen).transpose()?;
@@ -172,6 +186,7 @@ pub fn start(options: Options) -> Result<Running, ServeError> {
         address,
         name,
         clusters: options.clusters.clone(),
+        routes: options.routes.clone(),
         backoff_ms: options.reload_backoff_ms,
         limits: options.limits,
         alarm: alarm.named(format!("{name} {}", address.0)),

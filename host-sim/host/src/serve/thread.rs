@@ -16,6 +16,7 @@ use super::alarm::Alarm;
 use super::callout::Cluster;
 use super::limits::Limits;
 use super::local::{Local, Mail, Mailboxes};
+use super::routes::{Route, Routes};
 use super::{CONNECTIONS_REFUSED, ServeError, admin, front};
 use crate::plugin::{Plugin, Program};
 use crate::ports::System;
@@ -34,6 +35,7 @@ pub(super) struct Seat {
     pub address: Address,
     pub name: &'static str,
     pub clusters: BTreeMap<String, String>,
+    pub routes: Vec<Route>,
     pub backoff_ms: u64,
     pub limits: Limits,
     pub alarm: Alarm,
@@ -70,10 +72,12 @@ impl StartedThread {
             .name(format!("{}-{}", seat.name, seat.address.0))
             .spawn(move || {
                 let (limits, alarm) = (seat.limits, seat.alarm.clone());
+                let routes = Routes::new(seat.routes.clone());
                 let _watch = alarm.on_panic();
                 match worker(seat) {
                     Ok((runtime, worker, clusters)) => {
-                        let local = Local::new(worker, clusters, mailboxes, limits, alarm.clone());
+                        let local =
+                            Local::new(worker, clusters, routes, mailboxes, limits, alarm.clone());
                         let set = LocalSet::new();
                         set.block_on(&runtime, serve(local, mail, ready));
                     }

@@ -32,6 +32,9 @@ impl Vm {
         let Some(stream) = self.stream(id) else {
             return Ok(());
         };
+        if stream.answered && !stream.replied && !stream.response.headers_sent {
+            return self.replace_answer(id, reply);
+        }
         if stream.answered {
             stream.hung = true;
             stream.response.phase = Phase::Closed;
@@ -44,6 +47,7 @@ impl Vm {
             return Ok(());
         }
         stream.answered = true;
+        stream.replied = true;
         stream.request.phase = Phase::Closed;
         let grpc_request = stream.is_grpc();
         let is_head = stream.is_head();
@@ -54,6 +58,23 @@ impl Vm {
             return Ok(());
         }
         self.body(id, Side::Response, &body, true)
+    }
+
+    /// The module answers in place of an upstream whose answer it holds: the response callbacks have run, and do not again.
+    fn replace_answer(&mut self, id: u32, reply: LocalReply) -> Result<(), Trapped> {
+        let Some(stream) = self.stream(id) else {
+            return Ok(());
+        };
+        stream.replied = true;
+        stream.request.phase = Phase::Closed;
+        let (headers, body) = reply.into_parts(stream.is_grpc());
+        let half = &mut stream.response;
+        half.headers = headers;
+        half.body = body;
+        half.trailers = None;
+        half.ended = true;
+        self.flush(id, Side::Response);
+        self.finish_if_answered(id)
     }
 
     /// The module breaks the request off.

@@ -105,13 +105,31 @@ impl Vm {
         self.settle()
     }
 
+    /// The upstream's answer broke off: so does the client's.
+    ///
+    /// # Errors
+    /// [`Trapped`] when the module did, now or before.
+    pub fn break_off(&mut self, id: u32) -> Result<(), Trapped> {
+        self.reset(id)?;
+        self.settle()
+    }
+
     /// Whether more of the request's body should wait: the module paused at the headers and the buffer is full.
     pub fn is_backed_up(&self, id: u32) -> bool {
+        self.is_full(id, Side::Request)
+    }
+
+    /// The same of either half.
+    pub(crate) fn is_full(&self, id: u32, side: Side) -> bool {
         let state = self.state();
         state.streams.get(&id).is_some_and(|stream| {
-            stream.request.phase == Phase::HeldAll
-                && !stream.answered
-                && stream.request.body.len() > state.plugin.max_body_buffer_bytes
+            let (half, answered) = match side {
+                Side::Request => (&stream.request, stream.answered),
+                Side::Response => (&stream.response, false),
+            };
+            half.phase == Phase::HeldAll
+                && !answered
+                && half.body.len() > state.plugin.max_body_buffer_bytes
         })
     }
 

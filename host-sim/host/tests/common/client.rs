@@ -3,6 +3,13 @@
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request};
+use http_body_util::{BodyExt as _, StreamBody};
+use hyper::body::Frame;
+use hyper::client::conn::http2 as connection;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+
 use super::PATIENCE;
 
 /// One answer. Status 0: the connection ended without one.
@@ -138,4 +145,66 @@ fn read_more(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> bool {
         Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => false,
         Err(error) => panic!("no answer in time: {error}"),
     }
+}
+
+/// One request over HTTP/2 with a body and trailers; its answer, and the answer's trailers.
+pub fn http2(
+    address: SocketAddr,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &'static [u8],
+    trailers: &[(&'static str, &'static str)],
+) -> (Answer, Vec<(String, String)>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let mut closing = HeaderMap::new();
+    for (name, value) in trailers {
+        closing.append(*name, HeaderValue::from_static(value));
+    }
+    let frames = [
+        Ok::<_, std::io::Error>(Frame::data(Bytes::from_static(body))),
+        Ok(Frame::trailers(closing)),
+    ];
+    let request = headers.iter().fold(
+        Request::post(format!("http://{address}{path}")),
+        |request, (name, value)| request.header(*name, *value),
+    );
+    let request = request
+        .body(StreamBody::new(tokio_stream::iter(frames)))
+        .expect("a request");
+    let exchange = async {
+        let stream = tokio::net::TcpStream::connect(address)
+            .await
+            .expect("connects");
+        let (mut sender, driver) =
+            connection::handshake(TokioExecutor::new(), TokioIo::new(stream))
+                .await
+                .expect("HTTP/2");
+        tokio::spawn(driver);
+        let response = sender.send_request(request).await.expect("an answer");
+        let (head, body) = response.into_parts();
+        let whole = body.collect().await.expect("whole");
+        let trailers = whole.trailers().map(listed).unwrap_or_default();
+        let answer = Answer {
+            status: head.status.as_u16(),
+            headers: listed(&head.headers),
+            body: String::from_utf8_lossy(&whole.to_bytes()).into_owned(),
+        };
+        (answer, trailers)
+    };
+    // The connection ends with its runtime; nothing is left to wait for.
+    runtime
+        .block_on(async { tokio::time::timeout(PATIENCE, exchange).await })
+        .expect("no answer in time")
+}
+
+fn listed(map: &HeaderMap) -> Vec<(String, String)> {
+    map.iter()
+        .map(|(name, value)| {
+            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+            (name.to_string(), value)
+        })
+        .collect()
 }

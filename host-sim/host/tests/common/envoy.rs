@@ -79,13 +79,17 @@ fn configuration(clusters: &BTreeMap<String, String>) -> String {
     let mut text = include_str!("envoy.yaml").replace("@WASM@", &probe().display().to_string());
     for (name, endpoint) in clusters {
         let (host, port) = endpoint.split_once(':').expect("HOST:PORT");
-        let options = if name.ends_with('2') {
+        // This host passes trailers on to whom they were announced; Envoy's HTTP/1.1 does only when it is told to.
+        let protocol = if name.ends_with('2') {
+            "{ http2_protocol_options: {} }"
+        } else {
+            "{ http_protocol_options: { enable_trailers: true } }"
+        };
+        let options = format!(
             "    typed_extension_protocol_options:\n      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:\n        \
              \"@type\": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions\n        \
-             explicit_http_config: { http2_protocol_options: {} }\n"
-        } else {
-            ""
-        };
+             explicit_http_config: {protocol}\n"
+        );
         write!(
             text,
             "  - name: {name}\n    connect_timeout: 1s\n    type: STATIC\n{options}    load_assignment: {{ cluster_name: {name}, \

@@ -15,7 +15,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use host::serve::{Limits, Options, Running, ServeError};
+use host::serve::{Limits, Options, Route, Running, ServeError};
 use host::{Plugin, Program};
 
 /// Nothing in these tests takes longer on a working machine.
@@ -52,10 +52,16 @@ pub fn program() -> Program {
 
 /// Clusters that every gateway of the tests knows: `up` and `dead` over HTTP/1.1, `up2` and `dead2` over HTTP/2.
 pub fn clusters(upstream: SocketAddr) -> BTreeMap<String, String> {
-    // A port that was free a moment ago refuses connections.
-    let dead = std::net::TcpListener::bind("127.0.0.1:0")
-        .and_then(|listener| listener.local_addr())
-        .expect("a free port");
+    // Bound for as long as the tests run, so that nobody else gets it, and never listening: it refuses connections.
+    static DEAD: OnceLock<tokio::net::TcpSocket> = OnceLock::new();
+    let dead = DEAD.get_or_init(|| {
+        let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+        socket
+            .bind(([127, 0, 0, 1], 0).into())
+            .expect("a free port");
+        socket
+    });
+    let dead = dead.local_addr().expect("bound");
     [
         ("up", upstream),
         ("up2", upstream),
@@ -63,6 +69,20 @@ pub fn clusters(upstream: SocketAddr) -> BTreeMap<String, String> {
         ("dead2", dead),
     ]
     .map(|(name, address)| (name.to_owned(), address.to_string()))
+    .into()
+}
+
+/// Where requests go that the probe lets through: those whose path begins so; others find no route. As in `envoy.yaml`.
+pub fn routes() -> Vec<Route> {
+    [
+        ("/probe/to/", "up"),
+        ("/probe/to/dead", "dead"),
+        ("/elsewhere", "dead"),
+    ]
+    .map(|(prefix, cluster)| Route {
+        prefix: prefix.to_owned(),
+        cluster: cluster.to_owned(),
+    })
     .into()
 }
 
@@ -77,6 +97,7 @@ pub fn options(clusters: BTreeMap<String, String>) -> Options {
             ..Plugin::default()
         },
         clusters,
+        routes: routes(),
         workers: 1,
         reload_backoff_ms: 0,
         limits: Limits::default(),
@@ -139,6 +160,7 @@ pub fn gateways(clusters: &BTreeMap<String, String>) -> Vec<Gateway> {
     let mut options = options(clusters.clone());
     // As in the test's `envoy.yaml`; nothing that the probe waits for takes as long.
     options.limits.stream_idle = Duration::from_secs(3);
+    options.limits.route = Duration::from_secs(1);
     let host = serve(options).expect("the probe is served");
     let envoy = envoy::Envoy::start(Path::new(&binary), clusters);
     vec![Gateway::Host(host), Gateway::Envoy(envoy)]

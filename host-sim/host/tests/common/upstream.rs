@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use host::serve::frames::{Decoder, encode};
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body, Frame, Incoming};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -124,15 +124,33 @@ async fn never() {
 
 async fn answer(request: Request<Incoming>) -> Result<Response<Parts>, std::io::Error> {
     let path = request.uri().path().to_owned();
+    if path == "/probe/to/pass/stream" {
+        return Ok(stream(request.into_body()));
+    }
     if path == "/test.Service/Chat" {
         return Ok(chat(request.into_body()));
     }
-    let body = request
-        .into_body()
-        .collect()
-        .await
-        .map_err(std::io::Error::other)?
-        .to_bytes();
+    let (head, body) = request.into_parts();
+    let whole = body.collect().await.map_err(std::io::Error::other)?;
+    if path.ends_with("/echo") {
+        let trailers = whole.trailers().cloned();
+        return Ok(echo(&head, trailers.as_ref(), whole.to_bytes()));
+    }
+    let body = whole.to_bytes();
+    // Behind a route everything comes under the route's prefix.
+    let path = match path.rsplit_once('/') {
+        Some((prefix, name)) if prefix.starts_with("/probe/to/") => format!("/{name}"),
+        _ => path,
+    };
+    if let Some(size) = path
+        .strip_prefix("/size/")
+        .and_then(|size| size.parse().ok())
+    {
+        return Ok(sized(StatusCode::OK, vec![b'x'; size]));
+    }
+    if let Some(status) = path.strip_prefix("/status/").and_then(|s| s.parse().ok()) {
+        return Ok(sized(status, b"words".to_vec()));
+    }
     Ok(match path.as_str() {
         "/ok" => Response::builder()
             .header("x-from", "up")
@@ -168,6 +186,46 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Parts>, std::io::
     })
 }
 
+/// What has come, as lines; with headers that are not for the client, and trailers.
+fn echo(head: &http::request::Parts, trailers: Option<&HeaderMap>, body: Bytes) -> Response<Parts> {
+    let lines = |map: &HeaderMap| {
+        let mut lines: Vec<_> = map
+            .iter()
+            .map(|(name, value)| format!("{name}: {}\n", value.as_bytes().escape_ascii()))
+            .collect();
+        lines.sort();
+        lines.concat()
+    };
+    let text = format!("{} {}\n{}\n", head.method, head.uri, lines(&head.headers));
+    let rest = trailers.map(|map| format!("\n{}", lines(map)));
+    let whole = [text.as_bytes(), &body, rest.unwrap_or_default().as_bytes()].concat();
+    let mut closing = HeaderMap::new();
+    closing.insert("x-drop", HeaderValue::from_static("1"));
+    closing.insert("x-keep", HeaderValue::from_static("1"));
+    let answer = Response::builder()
+        .header("x-from", "up")
+        .header("x-internal", "1")
+        .header("keep-alive", "timeout=5")
+        .header("server", "up");
+    let (answer, frames) = if head.uri.query() == Some("trailers") {
+        let frames = vec![Frame::data(whole.into()), Frame::trailers(closing)];
+        (answer.header("trailer", "x-drop, x-keep"), frames)
+    } else {
+        let length = whole.len();
+        let frames = vec![Frame::data(whole.into())];
+        (answer.header("content-length", length), frames)
+    };
+    answer.body(parts(frames, false)).expect("a response")
+}
+
+fn sized(status: StatusCode, body: Vec<u8>) -> Response<Parts> {
+    Response::builder()
+        .status(status)
+        .header("content-length", body.len())
+        .body(parts(vec![Frame::data(body.into())], false))
+        .expect("a response")
+}
+
 /// Breaks off after a while, so that the head and the first part have gone out for sure.
 fn half() -> Response<Parts> {
     let (sender, receiver) = unbounded_channel();
@@ -179,6 +237,17 @@ fn half() -> Response<Parts> {
         .header("content-length", "100")
         .body(Parts(receiver, true))
         .expect("a response")
+}
+
+/// Answers at once, and gives back each part of the body as it comes.
+fn stream(mut body: Incoming) -> Response<Parts> {
+    let (sender, receiver) = unbounded_channel();
+    tokio::spawn(async move {
+        while let Some(Ok(frame)) = body.frame().await {
+            let _ = sender.send(Ok(frame));
+        }
+    });
+    Response::new(Parts(receiver, false))
 }
 
 /// Echoes each message until the client has no more.

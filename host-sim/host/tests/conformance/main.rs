@@ -5,8 +5,12 @@
 mod callouts;
 #[path = "../common/mod.rs"]
 mod common;
+mod fetching;
+mod foreign;
 mod host_calls;
+mod request_ids;
 mod requests;
+mod upstreams;
 
 use common::client::send;
 use common::upstream::Upstream;

@@ -68,7 +68,7 @@ impl From<Broken> for GrpcFailure {
         match broken {
             Broken::Connect => Self::new(
                 UNAVAILABLE,
-                "upstream connect error or disconnect/reset before headers. reset reason: connection refused",
+                "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure",
             ),
             Broken::BeforeHead => Self::new(
                 UNAVAILABLE,

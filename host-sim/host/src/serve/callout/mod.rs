@@ -52,8 +52,12 @@ pub struct Cluster {
     heard: Cell<Instant>,
 }
 
+/// How Envoy begins to say that an upstream could not be asked; the reason follows.
+pub(in crate::serve) const DISCONNECTED: &str =
+    "upstream connect error or disconnect/reset before headers. reset reason: ";
+
 /// The other side could not be asked, or its answer broke off.
-enum Broken {
+pub(in crate::serve) enum Broken {
     /// No connection; nothing was sent.
     Connect,
     /// The connection ended before the answer's head.
@@ -80,6 +84,20 @@ impl Cluster {
             .map_err(|_| Broken::Connect)?;
         stream.set_nodelay(true).map_err(|_| Broken::Connect)?;
         Ok(TokioIo::new(stream))
+    }
+
+    /// A connection of its own for one request over HTTP/1.1. It ends when nobody holds on to the request any more.
+    pub(in crate::serve) async fn http1<B>(&self) -> Result<http1::SendRequest<B>, Broken>
+    where
+        B: hyper::body::Body + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let (sender, connection) = http1::handshake(self.connect().await?)
+            .await
+            .map_err(|_| Broken::Connect)?;
+        tokio::task::spawn_local(connection);
+        Ok(sender)
     }
 
     /// A plain call, without its trailers: HTTP/1.1 carries them only where both sides agreed to. `None`: its answer broke off after the head. Every other failure is an answer like Envoy's own.
@@ -113,10 +131,7 @@ impl Cluster {
         request.headers_mut().insert("host", authority);
 
         let started = tokio::time::Instant::now();
-        let (mut sender, connection) = http1::handshake(self.connect().await?)
-            .await
-            .map_err(|_| Broken::Connect)?;
-        tokio::task::spawn_local(connection);
+        let mut sender = self.http1().await?;
         let response = sender
             .send_request(request)
             .await

@@ -15,7 +15,7 @@ use crate::serve::log::write_log;
 use crate::vm::Vm;
 
 impl Local {
-    pub(super) fn spawn(&self, task: Task, work: impl Future<Output = ()> + 'static) {
+    pub(in crate::serve) fn spawn(&self, task: Task, work: impl Future<Output = ()> + 'static) {
         let handle = tokio::task::spawn_local(work).abort_handle();
         if let Some(old) = self.tasks.borrow_mut().insert(task, handle) {
             old.abort();
@@ -33,7 +33,7 @@ impl Local {
         self.spawn(Task::Tick, async move {
             loop {
                 tokio::time::sleep(period).await;
-                local.call(generation, Vm::tick);
+                local.call_vm(generation, Vm::tick);
             }
         });
     }
@@ -50,7 +50,7 @@ impl Local {
         self.spawn(Task::Http(token), async move {
             let response = cluster.http_call(call).await;
             local.tasks.borrow_mut().remove(&Task::Http(token));
-            local.call(generation, |vm| vm.http_call_response(token, response));
+            local.call_vm(generation, |vm| vm.http_call_response(token, response));
         });
     }
 
@@ -69,7 +69,7 @@ impl Local {
         self.spawn(Task::Grpc(token), async move {
             let result = cluster.grpc_call(target, message, timeout_ms).await;
             local.tasks.borrow_mut().remove(&Task::Grpc(token));
-            local.call(generation, |vm| match result {
+            local.call_vm(generation, |vm| match result {
                 Ok(message) => vm.grpc_message(token, message),
                 Err(failure) => vm.grpc_closed(token, failure.status, &failure.message),
             });
@@ -85,7 +85,7 @@ impl Local {
         self.grpc_messages.borrow_mut().insert(token, sender);
         self.spawn(Task::Grpc(token), async move {
             let report = |event| {
-                local.call(generation, |vm| match event {
+                local.call_vm(generation, |vm| match event {
                     StreamEvent::Initial(headers) => vm.grpc_initial_metadata(token, headers),
                     StreamEvent::Message(message) => vm.grpc_message(token, message),
                     StreamEvent::Trailing(headers) => vm.grpc_trailing_metadata(token, headers),

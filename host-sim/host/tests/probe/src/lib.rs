@@ -3,6 +3,7 @@
 //! The same module runs in Envoy and in this host, so the two can be compared answer by answer. Raw host calls are made
 //! where the SDK would turn an unexpected status into a panic.
 
+mod fetch;
 mod raw;
 mod stream;
 
@@ -10,11 +11,11 @@ use std::time::Duration;
 
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::{ContextType, LogLevel, MetricType};
+use proxy_wasm::types::{ContextType, LogLevel, MapType, MetricType};
 
 proxy_wasm::main! {{
     proxy_wasm::set_log_level(LogLevel::Info);
-    proxy_wasm::set_root_context(|id| Box::new(Root { id, waiting: Vec::new(), ticks: 0, holding: Vec::new(), drains: false, draining: false }));
+    proxy_wasm::set_root_context(|id| Box::new(Root { id, waiting: Vec::new(), ticks: 0, holding: Vec::new(), changed: Vec::new(), fetching: Default::default(), drains: false, draining: false }));
 }}
 
 struct Root {
@@ -22,6 +23,8 @@ struct Root {
     waiting: Vec<u32>,
     ticks: u64,
     holding: Vec<u32>,
+    changed: Vec<u32>,
+    fetching: fetch::Fetching,
     /// Configured to finish something first when it is to go.
     drains: bool,
     draining: bool,
@@ -43,6 +46,10 @@ fn shown(bytes: &[u8]) -> String {
 }
 
 impl Context for Root {
+    fn on_http_call_response(&mut self, _token: u32, headers: usize, body: usize, trailers: usize) {
+        self.fetching.answered(headers, body, trailers);
+    }
+
     fn on_grpc_call_response(&mut self, _token: u32, status: u32, size: usize) {
         self.answer_waiting(format!("grpc status={status} size={size}"));
     }
@@ -64,6 +71,26 @@ impl Root {
                     hostcalls::set_shared_data("gone", Some(found.to_string().as_bytes()), None);
             }
         }
+    }
+}
+
+impl Root {
+    /// A request that waits at its headers: changed in the root's turn, then let go.
+    fn change_and_release(&mut self) {
+        let (value, _) = self.get_shared_data("change");
+        let Some(id) = value.and_then(|v| String::from_utf8(v).ok()?.parse().ok()) else {
+            return;
+        };
+        // All VMs read the note, one of them has the stream. Numbers come back in a new VM only.
+        if self.changed.contains(&id) || raw::set_effective_context(id) != 0 {
+            return;
+        }
+        self.changed.push(id);
+        let map = MapType::HttpRequestHeaders;
+        let _ = hostcalls::remove_map_value(map, "x-secret");
+        let _ = hostcalls::set_map_value(map, "x-replaced", Some("by the root"));
+        let _ = hostcalls::add_map_value(map, "x-added", "later");
+        let _ = hostcalls::resume_http_request();
     }
 }
 
@@ -107,6 +134,8 @@ impl RootContext for Root {
                 let _ = hostcalls::resume_http_request();
             }
         }
+        self.change_and_release();
+        self.fetching.tick();
     }
 
     fn on_queue_ready(&mut self, queue: u32) {

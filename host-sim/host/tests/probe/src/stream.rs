@@ -6,7 +6,7 @@ use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, Bytes, MapType};
 
-use crate::{QUEUE, raw, reply, shown};
+use crate::{QUEUE, fetch, raw, reply, shown};
 
 pub struct Probe {
     pub id: u32,
@@ -113,6 +113,16 @@ impl Probe {
             "metrics" => reply(&raw::metrics()),
             "property" => reply(&raw::properties()),
             "callouts" => reply(&raw::callout_statuses()),
+            // `x-arguments` in hexadecimal, and so is the result.
+            "foreign" => {
+                let name = self.get_http_request_header("x-name").unwrap_or_default();
+                let arguments = self
+                    .get_http_request_header("x-arguments")
+                    .unwrap_or_default();
+                let (status, result) = raw::foreign(&name, &from_hex(&arguments));
+                let result: String = result.iter().map(|byte| format!("{byte:02x}")).collect();
+                reply(&[format!("{status} {result}")]);
+            }
             "time" => reply(&raw::time_and_chance()),
             "queue" => self.wake_root(&format!("{} x y", self.id)),
             "root-grpc" => self.wake_root(&format!("{} grpc Echo", self.id)),
@@ -121,6 +131,11 @@ impl Probe {
                 let key = self.get_http_request_header("x-key").unwrap_or_default();
                 let (value, _) = self.get_shared_data(&key);
                 reply(&[shown(&value.unwrap_or_default())]);
+            }
+            "fetch" => {
+                let asked = self.get_http_request_header("x-asked").unwrap_or_default();
+                let _ = self.set_shared_data(fetch::ASKED, Some(asked.as_bytes()), None);
+                reply(&["asked".to_owned()]);
             }
             "http-call" => {
                 let path = self.get_http_request_header("x-path").unwrap_or_default();
@@ -172,6 +187,24 @@ impl Probe {
                     Err(status) => reply(&[format!("not opened {}", status as u32)]),
                 }
             }
+            "to-pass" | "to-late" | "to-body" | "to-dead" | "to-elsewhere" => {
+                let _ = hostcalls::remove_map_value(MapType::HttpRequestHeaders, "x-secret");
+                self.set_http_request_header("x-replaced", Some("new"));
+                self.add_http_request_header("x-added", "1");
+                self.add_http_request_header("x-added", "2");
+                if self.case == "to-elsewhere" {
+                    self.set_http_request_header(":path", Some("/elsewhere/echo"));
+                }
+                if self.case == "to-body" && !end_of_stream {
+                    // Collects the body first and replaces it then.
+                    return Action::Pause;
+                }
+                return Action::Continue;
+            }
+            // The root changes it and lets it go, in a tick.
+            "to-hold" => {
+                let _ = self.set_shared_data("change", Some(self.id.to_string().as_bytes()), None);
+            }
             // Nobody ever answers.
             "silent" => self.note("begun"),
             "twice" => {
@@ -222,14 +255,32 @@ impl HttpContext for Probe {
             .ok()
             .flatten()
             .unwrap_or_default();
-        self.case = String::from_utf8_lossy(&path)
+        let case = String::from_utf8_lossy(&path)
             .trim_start_matches("/probe/")
             .to_owned();
+        // Whatever goes on to an upstream is one case; what the upstream does is in the rest of the path.
+        self.case = match case.split('/').collect::<Vec<_>>()[..] {
+            [
+                "to",
+                how @ ("pass" | "late" | "hold" | "body" | "elsewhere" | "dead"),
+                ..,
+            ] => format!("to-{how}"),
+            _ => case,
+        };
         self.headers_case(end_of_stream)
     }
 
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
-        if self.case == "hold" {
+        if ["hold", "to-pass", "to-dead", "to-elsewhere"].contains(&self.case.as_str()) {
+            return Action::Continue;
+        }
+        if self.case == "to-hold" && raw::map_value(0, ":method").0 != 0 {
+            // Its headers have gone on.
+            return Action::Continue;
+        }
+        if self.case == "to-body" && end_of_stream {
+            self.set_http_request_body(0, size, b"replaced");
+            self.set_http_request_header("content-length", None);
             return Action::Continue;
         }
         if self.case != "body" {
@@ -253,6 +304,16 @@ impl HttpContext for Probe {
     }
 
     fn on_http_request_trailers(&mut self, count: usize) -> Action {
+        if self.case.starts_with("to-") {
+            self.set_http_request_trailer("x-drop", None);
+            self.add_http_request_trailer("x-more", "1");
+            let held = self.case == "to-hold" && raw::map_value(0, ":method").0 == 0;
+            return if held {
+                Action::Pause
+            } else {
+                Action::Continue
+            };
+        }
         let trailer = self
             .get_http_request_trailer_bytes("x-t")
             .unwrap_or_default();
@@ -276,6 +337,14 @@ impl HttpContext for Probe {
                 "headers"
             },
         );
+        if self.case.starts_with("to-") {
+            self.set_http_response_header("x-from", Some("module"));
+            self.set_http_response_header("x-internal", None);
+            if self.case == "to-late" {
+                let _ = hostcalls::send_http_response(418, vec![("x-late", "1")], Some(b"late"));
+                return Action::Pause;
+            }
+        }
         if self.case.starts_with("pass") {
             let (pairs, _) = raw::map_pairs(0);
             let (value, _) = raw::map_value(0, ":method");
@@ -286,7 +355,19 @@ impl HttpContext for Probe {
     }
 
     fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        if self.case == "to-body" {
+            if !end_of_stream {
+                return Action::Pause;
+            }
+            let body = self.get_http_response_body(0, size).unwrap_or_default();
+            self.set_http_response_body(0, size, &body.to_ascii_uppercase());
+        }
         self.note(&format!("response-body {size} {end_of_stream}"));
+        Action::Continue
+    }
+
+    fn on_http_response_trailers(&mut self, _count: usize) -> Action {
+        self.set_http_response_trailer("x-drop", None);
         Action::Continue
     }
 
@@ -300,4 +381,12 @@ impl Drop for Probe {
     fn drop(&mut self) {
         self.note("deleted");
     }
+}
+
+fn from_hex(text: &str) -> Vec<u8> {
+    let digits: Vec<u32> = text.chars().filter_map(|c| c.to_digit(16)).collect();
+    digits
+        .chunks_exact(2)
+        .map(|pair| (pair[0] * 16 + pair[1]) as u8)
+        .collect()
 }

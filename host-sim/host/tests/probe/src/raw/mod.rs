@@ -164,6 +164,19 @@ pub fn set_effective_context(id: u32) -> u32 {
     unsafe { proxy_set_effective_context(id) }
 }
 
+pub fn foreign(name: &str, arguments: &[u8]) -> (u32, Vec<u8>) {
+    bytes(|data, size| unsafe {
+        proxy_call_foreign_function(
+            name.as_ptr(),
+            name.len(),
+            arguments.as_ptr(),
+            arguments.len(),
+            data,
+            size,
+        )
+    })
+}
+
 pub fn grpc_send(token: u32, data: &[u8], end: bool) -> u32 {
     unsafe { proxy_grpc_send(token, data.as_ptr(), data.len(), end.into()) }
 }
