@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use wasmparser::{Parser, Payload};
 
 /// The module is sent to every gateway and compiled whole at load, per worker: a budget keeps both short.
-pub const MAX_MODULE_BYTES: usize = 1024 * 1024;
+pub const MAX_MODULE_BYTES: usize = 1536 * 1024;
 /// Functions of the proxy-wasm host.
 const PROXY_MODULE: &str = "env";
 const PROXY_PREFIX: &str = "proxy_";
