@@ -1,10 +1,12 @@
-//! The `host-sim` command: the gateway without Envoy (`serve`) and the embedded engine alone (`engine`).
+//! The `host-sim` command: the gateway without Envoy (`serve`), the embedded engine alone (`engine`) and an issuer of
+//! development tokens (`issuer`).
 //!
 //! Standard output carries the one documented line of each, when it is ready; everything else goes to standard error.
 //! Exit codes: 0 after a stop that was asked for, 1 when something failed, 2 for a command line that makes no sense.
 
 mod embedded;
 mod gateway;
+mod issuing;
 mod signals;
 
 use std::process::ExitCode;
@@ -15,7 +17,7 @@ use clap::{Parser, Subcommand};
 #[command(
     name = "host-sim",
     version,
-    about = "Runs the gateway's wasm filter, or its engine, without Envoy"
+    about = "Runs the gateway's wasm filter, its engine or an issuer of tokens, without Envoy"
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -28,6 +30,8 @@ enum Command {
     Serve(gateway::Arguments),
     /// Run the embedded engine alone; prints `ready IP:PORT`.
     Engine(embedded::Arguments),
+    /// Run an issuer of development tokens; prints `ready http://IP:PORT`. SIGHUP rotates its key.
+    Issuer(issuing::Arguments),
 }
 
 /// What ends the command with exit code 1.
@@ -37,12 +41,15 @@ enum Failure {
     Gateway(#[from] gateway::Failure),
     #[error(transparent)]
     Engine(#[from] embedded::Failure),
+    #[error(transparent)]
+    Issuer(#[from] issuing::Failure),
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Serve(arguments) => gateway::run(arguments).map_err(Failure::from),
         Command::Engine(arguments) => embedded::run(arguments).map_err(Failure::from),
+        Command::Issuer(arguments) => issuing::run(arguments).map_err(Failure::from),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -57,7 +57,8 @@ pub struct SigningKey {
 }
 
 enum Pair {
-    Rs256(RS256KeyPair),
+    // Twice as large as the others.
+    Rs256(Box<RS256KeyPair>),
     Es256(ES256KeyPair),
     EdDsa(Ed25519KeyPair),
 }
@@ -75,9 +76,9 @@ impl SigningKey {
     /// [`Error::Key`] when the library cannot make one.
     pub fn generate(algorithm: Algorithm) -> Result<Self> {
         Ok(Self::of(match algorithm {
-            Algorithm::Rs256 => Pair::Rs256(
+            Algorithm::Rs256 => Pair::Rs256(Box::new(
                 RS256KeyPair::generate(RSA_BITS).map_err(Error::key("make an RSA key"))?,
-            ),
+            )),
             Algorithm::Es256 => Pair::Es256(ES256KeyPair::generate()),
             Algorithm::EdDsa => Pair::EdDsa(Ed25519KeyPair::generate()),
         }))
@@ -90,7 +91,9 @@ impl SigningKey {
     pub fn from_private_jwk(algorithm: Algorithm, jwk: &str) -> Result<Self> {
         let failed = || Error::key(format!("read a private key for {}", algorithm.name()));
         Ok(Self::of(match algorithm {
-            Algorithm::Rs256 => Pair::Rs256(RS256KeyPair::from_jwk(jwk).map_err(failed())?),
+            Algorithm::Rs256 => {
+                Pair::Rs256(Box::new(RS256KeyPair::from_jwk(jwk).map_err(failed())?))
+            }
             Algorithm::Es256 => Pair::Es256(ES256KeyPair::from_jwk(jwk).map_err(failed())?),
             Algorithm::EdDsa => Pair::EdDsa(Ed25519KeyPair::from_jwk(jwk).map_err(failed())?),
         }))
@@ -103,7 +106,7 @@ impl SigningKey {
             Pair::EdDsa(pair) => pair.jwk_thumbprint(),
         };
         let pair = match pair {
-            Pair::Rs256(pair) => Pair::Rs256(pair.with_key_id(&id)),
+            Pair::Rs256(pair) => Pair::Rs256(Box::new(pair.with_key_id(&id))),
             Pair::Es256(pair) => Pair::Es256(pair.with_key_id(&id)),
             Pair::EdDsa(pair) => Pair::EdDsa(pair.with_key_id(&id)),
         };
