@@ -2,35 +2,18 @@
 
 mod common;
 
-use std::net::SocketAddr;
-
 use common::{Issuer, verified};
 use oauth2::basic::{BasicClient, BasicErrorResponseType, BasicRequestTokenError};
 use oauth2::{
-    AuthType, ClientId, ClientSecret, HttpRequest, HttpResponse, RequestTokenError, Scope,
-    TokenResponse as _, TokenUrl,
+    AuthType, ClientId, ClientSecret, HttpRequest, RequestTokenError, Scope, TokenResponse as _,
+    TokenUrl,
 };
-
-/// One HTTP exchange for the client.
-fn exchange(address: SocketAddr, request: HttpRequest) -> testbed::Result<HttpResponse> {
-    let path = request.uri().path().to_owned();
-    let mut asked = testbed::Request::new(request.method().as_str(), &path).body(request.body());
-    for (name, value) in request.headers() {
-        asked = asked.header(name.as_str(), value.as_bytes());
-    }
-    let answer = asked.send(address)?;
-    let mut response = oauth2::http::Response::builder().status(answer.status);
-    for (name, value) in &answer.headers {
-        response = response.header(name, value.as_slice());
-    }
-    Ok(response.body(answer.body).expect("a response"))
-}
 
 #[test]
 fn a_stock_client_gets_a_token_and_understands_a_refusal() {
     let issuer = Issuer::start();
     let address = issuer.address();
-    let http = |request| exchange(address, request);
+    let http = |request: HttpRequest| testbed::exchange(address, &request);
     let client = |secret: &str, how| {
         let url = TokenUrl::new(format!("http://{address}/oauth/token")).expect("a URL");
         BasicClient::new(ClientId::new("acme-backend".to_owned()))

@@ -30,7 +30,7 @@ pub use engine::{Engine, EngineBuilder, EngineKind};
 pub use envoy_config::{ENGINE_CLUSTER, EnvoyConfig, ISSUER_CLUSTER};
 pub use error::{Error, Result};
 pub use gateway::{Gateway, GatewayBuilder, GatewayKind};
-pub use http::{Request, Response};
+pub use http::{Request, Response, exchange};
 pub use issuer::{Issuer, IssuerBuilder};
 pub use paths::{
     cargo_target_dir, dev_dir, envoy_yaml, host_sim, target_dir, wasm, workspace_root,
