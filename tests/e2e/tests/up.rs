@@ -40,6 +40,8 @@ fn up_and_down(options: &[&str]) {
         }
         let summary = body(&paste(&first.curls[2]));
         assert!(summary.contains(r#""activePoints":60,"#), "{summary}");
+        let granted = String::from_utf8_lossy(&paste(&first.curls[3]).stdout).into_owned();
+        assert!(granted.contains(r#""access_token":"ey"#), "{granted}");
         first.interrupt();
 
         let mut second = Up::start(options, &port, &data, dir.path());
@@ -75,16 +77,16 @@ impl Up {
         assert_eq!(ready, format!("http://127.0.0.1:{number}"));
         let token = process.wait_for_line("token ", END_BOUND).expect("a token");
         assert_eq!(token.split('.').count(), 3, "{token}");
-        let whole = process.wait_until("three lines for curl", END_BOUND, |process| {
+        let whole = process.wait_until("four lines for curl", END_BOUND, |process| {
             let log = process.log();
             let lines = log.lines().filter(|line| line.starts_with("curl "));
             let lines: Vec<String> = lines.map(str::to_owned).collect();
-            (lines.len() == 3 && log.ends_with('\n')).then_some(lines)
+            (lines.len() == 4 && log.ends_with('\n')).then_some(lines)
         });
         let run_dir = format!("/dev/run/{number}/");
         let up = Self {
             process,
-            curls: whole.expect("three lines for curl"),
+            curls: whole.expect("four lines for curl"),
             marks: [run_dir, data.to_owned()],
         };
         assert!(!up.started().is_empty(), "no process of its own is found");

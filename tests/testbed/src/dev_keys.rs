@@ -3,7 +3,7 @@
 //! The keys stay on this machine. How they are made and kept is known in `signing-keys`; an issuer on the same folder
 //! publishes them and may add newer ones.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
@@ -75,12 +75,18 @@ impl DevKeys {
         Self::shared_in(&dev_dir())
     }
 
+    /// Where the shared keys are, for an issuer to sign with.
+    #[must_use]
+    pub fn shared_dir() -> PathBuf {
+        keys_in(&dev_dir())
+    }
+
     /// As [`DevKeys::shared`], under `dir` instead of `target/dev`.
     ///
     /// # Errors
     /// As [`DevKeys::open`].
     pub fn shared_in(dir: &Path) -> Result<Self> {
-        let keys = Self::open(&dir.join("keys"))?;
+        let keys = Self::open(&keys_in(dir))?;
         publish(&dir.join("jwks.json"), &keys.jwks())?;
         Ok(keys)
     }
@@ -164,6 +170,10 @@ fn check(request: &TokenRequest) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+fn keys_in(dir: &Path) -> PathBuf {
+    dir.join("keys")
 }
 
 /// Writes the public set whole or not at all. What is there already is left alone.
