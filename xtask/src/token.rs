@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn a_malformed_tenant_is_refused_in_words() {
         let dir = tempfile::tempdir().expect("a directory");
-        let keys = DevKeys::open(dir.path()).expect("keys");
+        let keys = DevKeys::open(&dir.path().join("keys")).expect("keys");
         for tenant in [
             "",
             "ab",
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn algorithms_are_named_as_in_tokens() {
         let dir = tempfile::tempdir().expect("a directory");
-        let keys = DevKeys::open(dir.path()).expect("keys");
+        let keys = DevKeys::open(&dir.path().join("keys")).expect("keys");
         for alg in ["RS256", "ES256", "EdDSA"] {
             let token = asked(&["--tenant", "acme", "--alg", alg], &keys).expect(alg);
             let metadata = jwt_simple::token::Token::decode_metadata(&token).expect("a header");

@@ -1,4 +1,4 @@
-//! `cargo xtask up`: an engine and a gateway on this machine, until Ctrl-C.
+//! `cargo xtask up`: an engine, an issuer and a gateway on this machine, until Ctrl-C.
 //!
 //! Ready means that a signed request was answered by the API, not that a port is open. What it started ends with it,
 //! however it ends; the data stays.
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 use testbed::{
-    DevKeys, Engine, EngineKind, Gateway, GatewayKind, Port, Process, Request, TokenRequest,
+    DevKeys, Engine, EngineKind, Gateway, GatewayKind, Issuer, Port, Process, Request, TokenRequest,
 };
 
 use crate::{build, progress, toolchain};
@@ -92,9 +92,8 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
 fn prepare(gateway: GatewayKind, engine: EngineKind) -> anyhow::Result<()> {
     toolchain::ensure_c_compiler()?;
     build::module()?;
-    if gateway == GatewayKind::HostSim || engine == EngineKind::Embedded {
-        build::host_sim()?;
-    }
+    // The issuer at least is part of it.
+    build::host_sim()?;
     if gateway == GatewayKind::Envoy {
         progress(&format!("Envoy is {}", testbed::tools::envoy()?.display()));
     }
@@ -130,6 +129,12 @@ fn serve(
         .data_dir(&data)
         .work_dir(&work)
         .start()?;
+    progress("starting the issuer");
+    let mut issuer = Issuer::builder()
+        .keys_dir(DevKeys::shared_dir())
+        .public_url(&format!("http://127.0.0.1:{}", options.port))
+        .work_dir(&work)
+        .start()?;
     progress(&format!(
         "starting {} with {} workers",
         gateway_kind.name(),
@@ -137,6 +142,7 @@ fn serve(
     ));
     let mut gateway = Gateway::of(gateway_kind, engine.address(), testbed::dev_plugin(&keys)?)
         .port(options.port)
+        .issuer(issuer.address())
         .workers(options.workers)
         .work_dir(&work)
         .start()?;
@@ -149,13 +155,15 @@ fn serve(
 
     print_usage(&gateway, &token);
     progress(&format!(
-        "admin {}, logs {}; Ctrl-C stops",
+        "admin {}, issuer's admin {}, logs {}; Ctrl-C stops",
         gateway.admin_url(),
+        issuer.admin_url(),
         work.display()
     ));
-    let outcome = watch(&mut engine, &mut gateway);
+    let outcome = watch([engine.process(), issuer.process(), gateway.process()]);
     // The gateway first, so that no request meets a gateway without an engine.
     gateway.process().stop();
+    issuer.process().stop();
     engine.process().stop();
     progress(&format!("stopped; the data stays in {}", data.display()));
     outcome
@@ -211,13 +219,19 @@ fn print_usage(gateway: &Gateway, token: &str) {
     );
     println!(r#"curl -i {authorization} {json} -d '{{"points": 40}}' '{customer}/redeemPoints'"#);
     println!(r#"curl -i {authorization} '{customer}/summary'"#);
+    println!(
+        "curl -s -u {} -d grant_type=client_credentials {}/oauth/token",
+        Issuer::CLIENT,
+        gateway.base_url()
+    );
 }
 
 /// Returns when we are asked to stop; fails when a child ends by itself.
-fn watch(engine: &mut Engine, gateway: &mut Gateway) -> anyhow::Result<()> {
+fn watch(mut children: [&mut Process; 3]) -> anyhow::Result<()> {
     while !testbed::interrupted() {
-        check_alive(engine.process())?;
-        check_alive(gateway.process())?;
+        for child in &mut children {
+            check_alive(child)?;
+        }
         std::thread::sleep(WATCH);
     }
     Ok(())

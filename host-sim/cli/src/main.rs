@@ -1,10 +1,14 @@
-//! The `host-sim` command: the gateway without Envoy (`serve`) and the embedded engine alone (`engine`).
+//! The `host-sim` command: the gateway without Envoy (`serve`), the embedded engine alone (`engine`), an issuer of
+//! development tokens (`issuer`) and the list of tokens that are good no longer (`revoke`).
 //!
-//! Standard output carries the one documented line of each, when it is ready; everything else goes to standard error.
+//! Standard output carries the one documented line of each, when it is ready, or what was asked for; everything else goes
+//! to standard error.
 //! Exit codes: 0 after a stop that was asked for, 1 when something failed, 2 for a command line that makes no sense.
 
 mod embedded;
 mod gateway;
+mod issuing;
+mod revoke;
 mod signals;
 
 use std::process::ExitCode;
@@ -15,7 +19,7 @@ use clap::{Parser, Subcommand};
 #[command(
     name = "host-sim",
     version,
-    about = "Runs the gateway's wasm filter, or its engine, without Envoy"
+    about = "Runs the gateway's wasm filter, its engine or an issuer of tokens, without Envoy"
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -28,6 +32,10 @@ enum Command {
     Serve(gateway::Arguments),
     /// Run the embedded engine alone; prints `ready IP:PORT`.
     Engine(embedded::Arguments),
+    /// Run an issuer of development tokens; prints `ready http://IP:PORT`. SIGHUP rotates its key.
+    Issuer(issuing::Arguments),
+    /// Say in the engine which tokens are good no longer, or list what was said.
+    Revoke(revoke::Arguments),
 }
 
 /// What ends the command with exit code 1.
@@ -37,12 +45,18 @@ enum Failure {
     Gateway(#[from] gateway::Failure),
     #[error(transparent)]
     Engine(#[from] embedded::Failure),
+    #[error(transparent)]
+    Issuer(#[from] issuing::Failure),
+    #[error(transparent)]
+    Revoke(#[from] revoke::Failure),
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Serve(arguments) => gateway::run(arguments).map_err(Failure::from),
         Command::Engine(arguments) => embedded::run(arguments).map_err(Failure::from),
+        Command::Issuer(arguments) => issuing::run(arguments).map_err(Failure::from),
+        Command::Revoke(arguments) => revoke::run(arguments).map_err(Failure::from),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -53,7 +67,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Prints the one line that others wait for.
+/// Prints a line that others wait for, or read.
 #[allow(
     clippy::print_stdout,
     reason = "the documented line of a command-line tool"

@@ -1,4 +1,4 @@
-//! Being told to stop.
+//! Being told to stop, or to do again what is done once in a while.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -26,6 +26,27 @@ impl Stop {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// SIGHUP, caught from the moment this is made.
+#[derive(Debug)]
+pub struct HangUp(Signal);
+
+impl HangUp {
+    /// Starts to listen.
+    ///
+    /// # Errors
+    /// When the signal cannot be listened for.
+    pub fn listen() -> std::io::Result<Self> {
+        signal(SignalKind::hangup()).map(Self)
+    }
+
+    /// Returns when it came.
+    pub async fn came(&mut self) {
+        if self.0.recv().await.is_none() {
+            std::future::pending().await
         }
     }
 }

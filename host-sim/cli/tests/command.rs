@@ -38,13 +38,17 @@ impl Running {
         (Self(child), line)
     }
 
-    /// Asks it to stop; its exit code and whatever else it printed.
-    fn stop(mut self) -> (Option<i32>, String) {
-        let asked = Command::new("kill")
-            .args(["-TERM", &self.0.id().to_string()])
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .args([name, &self.0.id().to_string()])
             .status()
             .expect("kill runs");
-        assert!(asked.success());
+        assert!(sent.success());
+    }
+
+    /// Asks it to stop; its exit code and whatever else it printed.
+    fn stop(mut self) -> (Option<i32>, String) {
+        self.signal("-TERM");
         let status = self.0.wait().expect("ends");
         let mut rest = String::new();
         let mut out = self.0.stdout.take().expect("piped");
@@ -111,6 +115,8 @@ fn a_command_line_that_makes_no_sense_is_2() {
         &[
             "serve", "--wasm", "a", "--config", "b", "--route", "nothing",
         ],
+        &["issuer"],
+        &["issuer", "--keys", "k", "--alg", "none"],
         &["other"],
     ] {
         assert_eq!(run(arguments).status.code(), Some(2), "{arguments:?}");
@@ -152,5 +158,75 @@ fn what_cannot_be_served_says_why_and_is_1() {
         assert_eq!(output.status.code(), Some(1), "{words}");
         assert!(words.contains(said), "{words}");
         assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn the_issuer_says_where_it_listens_rotates_on_hang_up_and_stops_when_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let keys = folder.path().join("keys");
+    let arguments = [
+        "issuer",
+        "--listen",
+        "127.0.0.1:0",
+        "--admin",
+        "127.0.0.1:0",
+        "--keys",
+        path(&keys),
+    ];
+    let published = |address: std::net::SocketAddr| {
+        let answer = testbed::Request::new("GET", "/.well-known/jwks.json").send(address);
+        let text = answer.expect("an answer").text();
+        text.matches(r#""kid""#).count()
+    };
+    let address_in = |line: &str| -> std::net::SocketAddr {
+        let address = line.strip_prefix("ready http://");
+        let address = address.expect("the documented line").trim_end();
+        address.parse().expect("IP:PORT")
+    };
+    let (running, line) = Running::start(&arguments);
+    let address = address_in(&line);
+    assert_eq!(published(address), 1);
+    running.signal("-HUP");
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while published(address) != 2 {
+        assert!(std::time::Instant::now() < deadline, "no rotation");
+        std::thread::yield_now();
+    }
+    assert_eq!(running.stop(), (Some(0), String::new()));
+    let (running, line) = Running::start(&arguments);
+    assert_eq!(published(address_in(&line)), 2, "over a restart");
+    assert_eq!(running.stop(), (Some(0), String::new()));
+}
+
+#[test]
+fn an_issuer_that_must_not_be_started_says_why_and_is_1() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let keys = folder.path().join("keys");
+    let (bad, missing) = (
+        folder.path().join("bad.json"),
+        folder.path().join("missing"),
+    );
+    std::fs::write(&bad, r#"{"clients": [{"id": "a", "secret": "hush"}]}"#).expect("writable");
+    for (more, said) in [
+        (&["--listen", "0.0.0.0:0"][..], "give --clients FILE"),
+        (
+            &["--admin", "0.0.0.0:0"],
+            "admin listener must be on 127.0.0.1",
+        ),
+        (
+            &["--clients", path(&bad)],
+            "field `clients[0]`: missing field `tenant`",
+        ),
+        (&["--clients", path(&missing)], "cannot read"),
+        (&["--keep-retired", "60"], "3600 seconds at least"),
+    ] {
+        // Refused before anything is listened on, so the usual port is not needed.
+        let arguments = [&["issuer", "--keys", path(&keys)], more].concat();
+        let output = run(&arguments);
+        let words = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{words}");
+        assert!(words.contains(said), "{words}");
+        assert!(!words.contains("hush") && output.stdout.is_empty());
     }
 }

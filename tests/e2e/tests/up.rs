@@ -35,17 +35,61 @@ fn up_and_down(options: &[&str]) {
         let data = dir.path().join("data");
 
         let mut first = Up::start(options, &port, &data, dir.path());
+        if options.is_empty() {
+            let readme = std::fs::read_to_string(testbed::workspace_root().join("README.md"));
+            let readme = readme.expect("the README");
+            let (_, block) = readme.split_once("$ cargo xtask up\n").expect("its block");
+            let (block, _) = block.split_once("\n```").expect("its end");
+            // What follows the lines for curl is printed right after them.
+            let log = first
+                .process
+                .wait_until("a last line", END_BOUND, |process| {
+                    let log = process.log();
+                    log.trim_end().ends_with("Ctrl-C stops").then_some(log)
+                });
+            assert_eq!(shown(block), shown(&log.expect("a last line")));
+        }
         for (line, status) in first.curls.iter().zip([201, 201, 200]) {
             assert_status(&paste(line), status, line);
         }
         let summary = body(&paste(&first.curls[2]));
         assert!(summary.contains(r#""activePoints":60,"#), "{summary}");
+        let granted = String::from_utf8_lossy(&paste(&first.curls[3]).stdout).into_owned();
+        assert!(granted.contains(r#""access_token":"ey"#), "{granted}");
         first.interrupt();
 
         let mut second = Up::start(options, &port, &data, dir.path());
         assert_eq!(body(&paste(&second.curls[2])), summary, "after a restart");
         second.interrupt();
     });
+}
+
+/// The lines that every `up` prints, without what differs from one to the next: ports, tokens and folders.
+fn shown(output: &str) -> Vec<String> {
+    const STARTS: [&str; 5] = ["ready ", "token ", "curl ", "==> starting ", "==> admin "];
+    let lines = output
+        .lines()
+        .filter(|line| STARTS.iter().any(|start| line.starts_with(start)));
+    let words = |line: &str| -> Vec<String> {
+        let words = line.split(' ').map(|word| {
+            let is_folder = word.starts_with(['/', '…']);
+            let word = match word.split_once("127.0.0.1:") {
+                Some((before, after)) => {
+                    let after = after.trim_start_matches(|c: char| c.is_ascii_digit());
+                    format!("{before}127.0.0.1:PORT{after}")
+                }
+                None => word.to_owned(),
+            };
+            let is_token = word.starts_with("eyJ");
+            match (is_folder, is_token) {
+                (true, _) => "FOLDER".to_owned(),
+                (_, true) => "TOKEN".to_owned(),
+                _ => word,
+            }
+        });
+        words.collect()
+    };
+    lines.map(|line| words(line).join(" ")).collect()
 }
 
 /// A running `cargo xtask up`.
@@ -75,16 +119,16 @@ impl Up {
         assert_eq!(ready, format!("http://127.0.0.1:{number}"));
         let token = process.wait_for_line("token ", END_BOUND).expect("a token");
         assert_eq!(token.split('.').count(), 3, "{token}");
-        let whole = process.wait_until("three lines for curl", END_BOUND, |process| {
+        let whole = process.wait_until("four lines for curl", END_BOUND, |process| {
             let log = process.log();
             let lines = log.lines().filter(|line| line.starts_with("curl "));
             let lines: Vec<String> = lines.map(str::to_owned).collect();
-            (lines.len() == 3 && log.ends_with('\n')).then_some(lines)
+            (lines.len() == 4 && log.ends_with('\n')).then_some(lines)
         });
         let run_dir = format!("/dev/run/{number}/");
         let up = Self {
             process,
-            curls: whole.expect("three lines for curl"),
+            curls: whole.expect("four lines for curl"),
             marks: [run_dir, data.to_owned()],
         };
         assert!(!up.started().is_empty(), "no process of its own is found");

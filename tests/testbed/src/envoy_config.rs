@@ -13,6 +13,8 @@ use crate::{Error, Result};
 
 /// The cluster of the ledger's engine.
 pub const ENGINE_CLUSTER: &str = "points-engine";
+/// The cluster of the development issuer.
+pub const ISSUER_CLUSTER: &str = "dev-issuer";
 /// The name of the listener and of the wasm filter.
 const OURS: &str = "reward-points";
 
@@ -83,12 +85,21 @@ impl EnvoyConfig {
     /// # Errors
     /// [`Error::Config`] when the place is gone.
     pub fn engine_at(&mut self, address: SocketAddr) -> Result<()> {
-        let endpoint = self.place("engine's endpoint", |root| {
-            named(
-                root.pointer_mut("/static_resources/clusters")?,
-                ENGINE_CLUSTER,
-            )?
-            .pointer_mut("/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address")
+        self.cluster_at(ENGINE_CLUSTER, "engine's endpoint", address)
+    }
+
+    /// Finds the development issuer at `address`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when the place is gone.
+    pub fn issuer_at(&mut self, address: SocketAddr) -> Result<()> {
+        self.cluster_at(ISSUER_CLUSTER, "issuer's endpoint", address)
+    }
+
+    fn cluster_at(&mut self, cluster: &str, what: &str, address: SocketAddr) -> Result<()> {
+        let endpoint = self.place(what, |root| {
+            named(root.pointer_mut("/static_resources/clusters")?, cluster)?
+                .pointer_mut("/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address")
         })?;
         *endpoint = socket_address(address);
         Ok(())
@@ -192,6 +203,7 @@ mod tests {
         changed.admin_on(address(2)).expect("admin");
         changed.load_wasm(Path::new("/x.wasm")).expect("wasm");
         changed.engine_at(address(3)).expect("engine");
+        changed.issuer_at(address(4)).expect("issuer");
         changed
             .set_plugin(json!({ "realm": "other" }))
             .expect("plugin");
@@ -205,6 +217,7 @@ mod tests {
             r#""port_value":1}"#,
             r#""port_value":2}"#,
             r#""port_value":3}"#,
+            r#""port_value":4}"#,
             r#""/x.wasm""#,
         ] {
             assert_eq!(text.matches(expected).count(), 1, "{expected} in {text}");
@@ -216,6 +229,7 @@ mod tests {
             .load_wasm(Path::new("target/plugin/reward_points.wasm"))
             .expect("wasm");
         changed.engine_at(address(2379)).expect("engine");
+        changed.issuer_at(address(9400)).expect("issuer");
         changed
             .set_plugin(committed.plugin().expect("plugin").clone())
             .expect("plugin");

@@ -95,14 +95,9 @@ pub enum Error {
         /// What was missing or malformed.
         reason: String,
     },
-    /// A key or token could not be made or read.
-    #[error("{what}: {reason}")]
-    Key {
-        /// The attempt.
-        what: String,
-        /// The library's answer.
-        reason: String,
-    },
+    /// A key could not be made, read or used.
+    #[error(transparent)]
+    Keys(#[from] signing_keys::Error),
     /// A token was asked for that no gateway would accept.
     #[error("{0}")]
     BadToken(String),

@@ -10,12 +10,14 @@ use serde_json::Value;
 use crate::http::Request;
 use crate::process::{Command, Process};
 use crate::work_dir::WorkDir;
-use crate::{EnvoyConfig, Error, Port, Result, Stats, paths, tools};
+use crate::{EnvoyConfig, Error, ISSUER_CLUSTER, Port, Result, Stats, paths, tools};
 
 /// How long a gateway may take until it serves. Compiling the module for every worker counts in.
 const READY_BOUND: Duration = Duration::from_secs(60);
 /// One look at whether the gateway is up.
 const LOOK_BOUND: Duration = Duration::from_secs(2);
+/// Paths under which a gateway's own port leads to the development issuer; in Envoy's configuration they stand already.
+const ISSUER_PREFIXES: [&str; 2] = ["/oauth/", "/.well-known/"];
 /// Workers unless told otherwise: the smallest number that shows what workers do to each other.
 const DEFAULT_WORKERS: u16 = 2;
 
@@ -44,6 +46,7 @@ impl GatewayKind {
 pub struct GatewayBuilder {
     kind: GatewayKind,
     engine: SocketAddr,
+    issuer: Option<SocketAddr>,
     plugin: Value,
     workers: u16,
     port: Option<u16>,
@@ -70,6 +73,14 @@ impl GatewayBuilder {
     #[must_use]
     pub fn work_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.work = Some(dir.into());
+        self
+    }
+
+    /// Finds the development issuer at `address`: the cluster of that name leads there, and so do `/oauth/` and
+    /// `/.well-known/` of the gateway's own port (default: nobody is there).
+    #[must_use]
+    pub fn issuer(mut self, address: SocketAddr) -> Self {
+        self.issuer = Some(address);
         self
     }
 
@@ -129,6 +140,9 @@ impl GatewayBuilder {
         config.listen_on(port.address())?;
         config.admin_on(admin.address())?;
         config.engine_at(self.engine)?;
+        if let Some(issuer) = self.issuer {
+            config.issuer_at(issuer)?;
+        }
         config.load_wasm(wasm)?;
         config.set_plugin(self.plugin.clone())?;
         let file = work.join("envoy.json");
@@ -157,7 +171,7 @@ impl GatewayBuilder {
     ) -> Result<Vec<OsString>> {
         let file = work.join("plugin.json");
         std::fs::write(&file, self.plugin.to_string()).map_err(Error::file("write", &file))?;
-        Ok(vec![
+        let mut args: Vec<OsString> = vec![
             "serve".into(),
             "--listen".into(),
             port.address().to_string().into(),
@@ -171,7 +185,16 @@ impl GatewayBuilder {
             self.workers.to_string().into(),
             "--engine".into(),
             self.engine.to_string().into(),
-        ])
+        ];
+        if let Some(issuer) = self.issuer {
+            args.push("--cluster".into());
+            args.push(format!("{ISSUER_CLUSTER}={issuer}").into());
+            for prefix in ISSUER_PREFIXES {
+                args.push("--route".into());
+                args.push(format!("{prefix}={ISSUER_CLUSTER}").into());
+            }
+        }
+        Ok(args)
     }
 }
 
@@ -204,6 +227,7 @@ impl Gateway {
         GatewayBuilder {
             kind,
             engine,
+            issuer: None,
             plugin,
             workers: DEFAULT_WORKERS,
             port: None,

@@ -139,6 +139,32 @@ impl Request {
     }
 }
 
+/// One exchange for clients that bring no transport, only the types of the crate `http`. The authority of the URI is not
+/// looked at: `to` is asked.
+///
+/// # Errors
+/// As [`Request::send`].
+pub fn exchange(
+    to: SocketAddr,
+    request: &::http::Request<Vec<u8>>,
+) -> Result<::http::Response<Vec<u8>>> {
+    let path = request.uri().path_and_query();
+    let path = path.map_or("/", |path| path.as_str());
+    let mut asked = Request::new(request.method().as_str(), path).body(request.body());
+    for (name, value) in request.headers() {
+        asked = asked.header(name.as_str(), value.as_bytes());
+    }
+    let answer = asked.send(to)?;
+    let mut response = ::http::Response::builder().status(answer.status);
+    for (name, value) in &answer.headers {
+        response = response.header(name, value.as_slice());
+    }
+    response.body(answer.body).map_err(|error| Error::Http {
+        target: format!("{} {to}{path}", request.method()),
+        reason: error.to_string(),
+    })
+}
+
 impl Response {
     /// The first value of the header `name` (lower case), as text.
     #[must_use]

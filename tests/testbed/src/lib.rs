@@ -1,4 +1,4 @@
-//! The one place that knows how to start things: engines, gateways, development keys and the tools they need.
+//! The one place that knows how to start things: engines, gateways, issuers, development keys and the tools they need.
 //!
 //! It decides process groups, ports, readiness and how a process is ended; it refuses to know anything of reward points:
 //! a gateway is ready when it answers, and what it answers is for the tests that use it. The end-to-end tests and
@@ -13,6 +13,7 @@ mod envoy_config;
 mod error;
 mod gateway;
 mod http;
+mod issuer;
 mod paths;
 mod plugin;
 mod ports;
@@ -26,10 +27,11 @@ mod work_dir;
 pub use attend::attend;
 pub use dev_keys::{Algorithm, DEV_ISSUER, DevKeys, TokenRequest};
 pub use engine::{Engine, EngineBuilder, EngineKind};
-pub use envoy_config::{ENGINE_CLUSTER, EnvoyConfig};
+pub use envoy_config::{ENGINE_CLUSTER, EnvoyConfig, ISSUER_CLUSTER};
 pub use error::{Error, Result};
 pub use gateway::{Gateway, GatewayBuilder, GatewayKind};
-pub use http::{Request, Response};
+pub use http::{Request, Response, exchange};
+pub use issuer::{Issuer, IssuerBuilder};
 pub use paths::{
     cargo_target_dir, dev_dir, envoy_yaml, host_sim, target_dir, wasm, workspace_root,
 };

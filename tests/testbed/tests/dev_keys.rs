@@ -34,7 +34,7 @@ fn verified(keys: &DevKeys, token: &str) -> Value {
 #[test]
 fn tokens_say_what_was_asked_and_verify_with_the_public_key_set() {
     let dir = tempfile::tempdir().expect("a directory");
-    let keys = DevKeys::open(dir.path()).expect("keys");
+    let keys = DevKeys::open(&dir.path().join("keys")).expect("keys");
     for algorithm in Algorithm::ALL {
         let request = TokenRequest {
             subject: "clerk".to_owned(),
@@ -66,7 +66,7 @@ fn tokens_say_what_was_asked_and_verify_with_the_public_key_set() {
 #[test]
 fn claims_can_be_signed_exactly_as_given() {
     let dir = tempfile::tempdir().expect("a directory");
-    let keys = DevKeys::open(dir.path()).expect("keys");
+    let keys = DevKeys::open(&dir.path().join("keys")).expect("keys");
     let token = keys
         .sign(Algorithm::EdDsa, json!({ "scp": ["x"], "tenant": 7 }))
         .expect("a token");
@@ -79,7 +79,9 @@ fn claims_can_be_signed_exactly_as_given() {
 #[test]
 fn public_halves_are_all_that_leaves() {
     let dir = tempfile::tempdir().expect("a directory");
-    let jwks = DevKeys::open(dir.path()).expect("keys").jwks();
+    let jwks = DevKeys::open(&dir.path().join("keys"))
+        .expect("keys")
+        .jwks();
     let keys = jwks["keys"].as_array().expect("a key set");
     assert_eq!(keys.len(), 3);
     for key in keys {
@@ -111,7 +113,13 @@ fn keys_are_made_once_also_when_many_start_at_once() {
     let dir = tempfile::tempdir().expect("a directory");
     let made: Vec<Value> = std::thread::scope(|scope| {
         let openers: Vec<_> = (0..4)
-            .map(|_| scope.spawn(|| DevKeys::open(dir.path()).expect("keys").jwks()))
+            .map(|_| {
+                scope.spawn(|| {
+                    DevKeys::open(&dir.path().join("keys"))
+                        .expect("keys")
+                        .jwks()
+                })
+            })
             .collect();
         openers
             .into_iter()
@@ -119,8 +127,13 @@ fn keys_are_made_once_also_when_many_start_at_once() {
             .collect()
     });
     assert!(made.iter().all(|jwks| *jwks == made[0]));
-    assert_eq!(DevKeys::open(dir.path()).expect("keys").jwks(), made[0]);
-    let files: Vec<_> = std::fs::read_dir(dir.path())
+    assert_eq!(
+        DevKeys::open(&dir.path().join("keys"))
+            .expect("keys")
+            .jwks(),
+        made[0]
+    );
+    let files: Vec<_> = std::fs::read_dir(dir.path().join("keys"))
         .expect("a listing")
         .flatten()
         .collect();
