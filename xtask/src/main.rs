@@ -1,9 +1,10 @@
-//! Developer commands: `cargo xtask build | up | token | test`. Nothing needs to be installed first but Rust.
+//! Developer commands: `cargo xtask build | up | token | test | bench`. Nothing needs to be installed first but Rust.
 //!
-//! What starts processes and knows tools is the crate `testbed`, shared with the end-to-end tests; here is only what a
-//! developer types and what they are told. stdout carries results, stderr carries progress.
+//! What starts processes and knows tools is the crate `testbed`, shared with the end-to-end tests, and what is measured and
+//! how is the crate `bench`; here is only what a developer types and what they are told. stdout carries results, stderr carries progress.
 #![allow(clippy::print_stdout, reason = "a command-line tool speaks on stdout")]
 
+mod bench;
 mod build;
 mod cargo;
 mod test;
@@ -32,8 +33,10 @@ enum Verb {
     Up(up::Options),
     /// Print a token for a tenant, signed with the development key, and nothing else.
     Token(token::Options),
-    /// Everything that CI runs: format, lints, build, all tests. Installs Envoy and etcd when they are missing.
+    /// Everything that CI runs: format, lints, build, all tests. Installs Envoy, etcd and wrk when they are missing.
     Test,
+    /// Compare the gateway's rows side by side under load, and print requests per second, CPU time and latency.
+    Bench(bench::Options),
 }
 
 fn main() -> ExitCode {
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         Verb::Token(options) => token::run(&options),
         // It has told already what failed: its closing line comes last.
         Verb::Test => return test::run(),
+        Verb::Bench(options) => bench::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

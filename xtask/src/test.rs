@@ -30,12 +30,18 @@ pub fn run() -> ExitCode {
 fn all(steps: &mut Steps) -> anyhow::Result<()> {
     // Another test starts this very program. Asked for now, for a build may put a newer one in its place.
     let xtask = std::env::current_exe().context("find this program")?;
-    steps.begin("tools: C compiler, rustfmt, clippy, the wasm target, Envoy, etcd");
+    steps.begin("tools: C compiler, rustfmt, clippy, the wasm target, Envoy, etcd, wrk");
     toolchain::ensure_c_compiler()?;
     toolchain::ensure_components()?;
     toolchain::ensure_target()?;
     let (envoy, etcd) = (testbed::tools::envoy()?, testbed::tools::etcd()?);
-    println!("Envoy {}\netcd  {}", envoy.display(), etcd.display());
+    let wrk = testbed::tools::wrk()?;
+    println!(
+        "Envoy {}\netcd  {}\nwrk   {}",
+        envoy.display(),
+        etcd.display(),
+        wrk.program().display()
+    );
 
     steps.begin("format");
     cargo::run(&["fmt", "--all", "--check"])?;

@@ -26,12 +26,13 @@ pub(super) fn install(tool: &'static str, package: &str) -> Result<()> {
     Ok(())
 }
 
-/// Puts the files of `package` under `dir`, which appears whole or not at all. Root is needed only on a machine that has
-/// no package lists yet.
-pub(super) fn unpack(tool: &'static str, package: &str, dir: &Path) -> Result<()> {
+/// Puts the files of `packages` under `dir`, which appears whole or not at all. Root is needed only on a machine that has
+/// no package lists yet. What they depend on is not followed: name what the machine may lack.
+pub(super) fn unpack(tool: &'static str, packages: &[&str], dir: &Path) -> Result<()> {
+    let names = packages.join(" ");
     let failed = |reason: String| Error::Tool {
         tool,
-        reason: format!("missing, and the Debian package {package} cannot be unpacked: {reason}"),
+        reason: format!("missing, and the Debian package {names} cannot be unpacked: {reason}"),
         remedy: format!(
             "put {tool} on PATH, or run `apt-get update` as root once, so that the package can be downloaded"
         ),
@@ -43,15 +44,16 @@ pub(super) fn unpack(tool: &'static str, package: &str, dir: &Path) -> Result<()
     }
     std::fs::create_dir_all(&draft).map_err(Error::file("create", &draft))?;
     progress(&format!(
-        "unpacking the Debian package {package} into {} (once)",
+        "unpacking the Debian package {names} into {} (once)",
         dir.display()
     ));
     let download = || {
         let mut command = Command::new(&apt);
         command
-            .args(["download", "-q", package])
+            .args(["download", "-q"])
+            .args(packages)
             .current_dir(&draft);
-        run(command, &format!("apt-get download {package}"))
+        run(command, &format!("apt-get download {names}"))
     };
     download()
         .or_else(|reason| {
@@ -65,22 +67,32 @@ pub(super) fn unpack(tool: &'static str, package: &str, dir: &Path) -> Result<()
             download()
         })
         .map_err(failed)?;
-    let archive = archive_in(&draft)?
-        .ok_or_else(|| failed("apt-get download left no .deb file".to_owned()))?;
-    let mut extract = Command::new("dpkg-deb");
-    extract.arg("-x").arg(&archive).arg(&draft);
-    run(extract, "dpkg-deb -x").map_err(failed)?;
-    std::fs::remove_file(&archive).map_err(Error::file("remove", &archive))?;
+    let archives = archives_in(&draft)?;
+    if archives.len() != packages.len() {
+        let left = archives.len();
+        return Err(failed(format!(
+            "apt-get download left {left} .deb files of {}",
+            packages.len()
+        )));
+    }
+    for archive in archives {
+        let mut extract = Command::new("dpkg-deb");
+        extract.arg("-x").arg(&archive).arg(&draft);
+        run(extract, "dpkg-deb -x").map_err(failed)?;
+        std::fs::remove_file(&archive).map_err(Error::file("remove", &archive))?;
+    }
     if dir.exists() {
         std::fs::remove_dir_all(dir).map_err(Error::file("remove", dir))?;
     }
     std::fs::rename(&draft, dir).map_err(Error::file("create", dir))
 }
 
-fn archive_in(dir: &Path) -> Result<Option<PathBuf>> {
+fn archives_in(dir: &Path) -> Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(dir).map_err(Error::file("list", dir))?;
-    let mut files = entries.flatten().map(|entry| entry.path());
-    Ok(files.find(|path| path.extension().is_some_and(|extension| extension == "deb")))
+    let files = entries.flatten().map(|entry| entry.path());
+    Ok(files
+        .filter(|path| path.extension().is_some_and(|extension| extension == "deb"))
+        .collect())
 }
 
 fn apt_get() -> std::result::Result<PathBuf, String> {

@@ -48,7 +48,7 @@ fn private_copy(tools: &Path) -> Result<PathBuf> {
     }
     let _lock = lock(tools, "etcd")?;
     if !runs(&program) {
-        apt::unpack(TOOL, PACKAGE, &root)?;
+        apt::unpack(TOOL, &[PACKAGE], &root)?;
     }
     if runs(&program) {
         return Ok(program);
