@@ -7,8 +7,8 @@ use std::cell::Cell;
 use crate::access::test_support::*;
 use crate::access::{Access, Algorithm, BearerToken, Effort, NativeCrypto, Unauthenticated};
 use crate::host::{
-    Counter, Hash, Host, Mismatch, NativeVerdict, NoRandomness, Severity, Shared, SignatureCheck,
-    When,
+    Counter, Gauge, Hash, Host, Mismatch, NativeVerdict, NoRandomness, Severity, Shared,
+    SignatureCheck, When,
 };
 use crate::test_support::host::TestHost;
 
@@ -51,6 +51,10 @@ impl<F: Fn(&SignatureCheck<'_>, NativeVerdict) -> NativeVerdict> Host for Odd<F>
 
     fn count(&self, counter: Counter) {
         self.host.count(counter);
+    }
+
+    fn gauge(&self, gauge: Gauge, value: u64) {
+        self.host.gauge(gauge, value);
     }
 
     fn log(&self, severity: Severity, line: &str) {
