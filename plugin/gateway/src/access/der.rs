@@ -22,20 +22,23 @@ const P384_ALGORITHM: &[u8] = &[
     0x00, 0x22,
 ];
 
+/// What a point begins with whose coordinates are both there (SEC 1, section 2.3.3).
+const UNCOMPRESSED: &[u8] = &[4];
+
 /// An RSA key from its modulus and exponent, big-endian.
 pub(super) fn rsa_public_key(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
     let key = element(SEQUENCE, &[&integer(modulus), &integer(exponent)]);
-    public_key(RSA_ALGORITHM, &key)
+    public_key(RSA_ALGORITHM, &[&key])
 }
 
-/// A P-256 key from its uncompressed point (SEC 1, section 2.3.3).
-pub(super) fn p256_public_key(point: &[u8]) -> Vec<u8> {
-    public_key(P256_ALGORITHM, point)
+/// A P-256 key from the coordinates of its point.
+pub(super) fn p256_public_key(x: &[u8], y: &[u8]) -> Vec<u8> {
+    public_key(P256_ALGORITHM, &[UNCOMPRESSED, x, y])
 }
 
-/// A P-384 key from its uncompressed point.
-pub(super) fn p384_public_key(point: &[u8]) -> Vec<u8> {
-    public_key(P384_ALGORITHM, point)
+/// A P-384 key from the coordinates of its point.
+pub(super) fn p384_public_key(x: &[u8], y: &[u8]) -> Vec<u8> {
+    public_key(P384_ALGORITHM, &[UNCOMPRESSED, x, y])
 }
 
 /// An ECDSA signature (RFC 3279, section 2.2.3) from r and s, big-endian and of one length, one behind the other.
@@ -44,9 +47,9 @@ pub(super) fn ecdsa_signature(raw: &[u8]) -> Vec<u8> {
     element(SEQUENCE, &[&integer(r), &integer(s)])
 }
 
-fn public_key(algorithm: &[u8], key: &[u8]) -> Vec<u8> {
+fn public_key(algorithm: &[u8], key: &[&[u8]]) -> Vec<u8> {
     const NO_UNUSED_BITS: &[u8] = &[0];
-    let key = element(BIT_STRING, &[NO_UNUSED_BITS, key]);
+    let key = element(BIT_STRING, &[&[NO_UNUSED_BITS], key].concat());
     element(SEQUENCE, &[algorithm, &key])
 }
 

@@ -183,29 +183,18 @@ fn rsa_key(jwk: &JwkConfig) -> Result<VerifyingKey, ConfigError> {
 }
 
 fn ec_key(jwk: &JwkConfig) -> Result<VerifyingKey, ConfigError> {
-    let (key, curve) = match jwk.crv.as_deref() {
-        Some(curve @ "P-256") => {
-            let point = point(jwk, SHORT_COORDINATE_BYTES)?;
-            (VerifyingKey::p256(&point), curve)
-        }
-        Some(curve @ "P-384") => {
-            let point = point(jwk, LONG_COORDINATE_BYTES)?;
-            (VerifyingKey::p384(&point), curve)
-        }
+    type NewKey = fn(&[u8], &[u8]) -> Option<VerifyingKey>;
+    let (new_key, coordinate_bytes): (NewKey, usize) = match jwk.crv.as_deref() {
+        Some("P-256") => (VerifyingKey::p256, SHORT_COORDINATE_BYTES),
+        Some("P-384") => (VerifyingKey::p384, LONG_COORDINATE_BYTES),
         _ => {
             let problem = "must be \"P-256\" or \"P-384\" for this key type";
             return Err(ConfigError::new("crv", problem));
         }
     };
-    key.ok_or_else(|| ConfigError::new("x", format!("x and y are not a point of {curve}")))
-}
-
-fn point(jwk: &JwkConfig, coordinate_bytes: usize) -> Result<Vec<u8>, ConfigError> {
-    const UNCOMPRESSED: u8 = 4;
-    let mut point = vec![UNCOMPRESSED];
-    point.extend_from_slice(&coordinate("x", jwk.x.as_deref(), coordinate_bytes)?);
-    point.extend_from_slice(&coordinate("y", jwk.y.as_deref(), coordinate_bytes)?);
-    Ok(point)
+    let x = coordinate("x", jwk.x.as_deref(), coordinate_bytes)?;
+    let y = coordinate("y", jwk.y.as_deref(), coordinate_bytes)?;
+    new_key(&x, &y).ok_or_else(|| ConfigError::new("x", "x and y are not a point of the curve"))
 }
 
 fn ed25519_key(jwk: &JwkConfig) -> Result<VerifyingKey, ConfigError> {

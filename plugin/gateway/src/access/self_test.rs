@@ -20,15 +20,11 @@ const RSA_MODULUS: &str = concat!(
     "4h4FRWyuXpoQ",
 );
 
-/// Uncompressed.
-const P256_POINT: &str =
-    "BH_Nzidw9sRdQYPL7m_bS3tYBzM1e-nvE7rPbjx70VRFx_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0";
+const P256_X: &str = "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU";
+const P256_Y: &str = "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0";
 
-/// Uncompressed.
-const P384_POINT: &str = concat!(
-    "BOw6TkFbThmkVoYYAp9Cf6XamovErpLgLgaq5ShrMAxk3vjw6pBVhmBkolRRVIC8E4AV2bctfVckTqjvmsDGIYlnCKWTZ_nfufVMqEs_HJ2xKI",
-    "sjHDrg1P5zRP0lMyZHIA",
-);
+const P384_X: &str = "7DpOQVtOGaRWhhgCn0J_pdqai8SukuAuBqrlKGswDGTe-PDqkFWGYGSiVFFUgLwT";
+const P384_Y: &str = "gBXZty19VyROqO-awMYhiWcIpZNn-d-59UyoSz8cnbEoiyMcOuDU_nNE_SUzJkcg";
 
 /// As in a token.
 const RS256: &str = concat!(
@@ -97,12 +93,13 @@ fn example(algorithm: Algorithm) -> Option<(VerifyingKey, Vec<u8>)> {
         Algorithm::Es384 => ES384,
         _ => return None,
     };
+    let bytes = |text: &str| base64url(text.as_bytes());
     let key = match algorithm {
-        Algorithm::Es256 => VerifyingKey::p256(&base64url(P256_POINT.as_bytes())?),
-        Algorithm::Es384 => VerifyingKey::p384(&base64url(P384_POINT.as_bytes())?),
-        _ => VerifyingKey::rsa(&base64url(RSA_MODULUS.as_bytes())?, &[1, 0, 1]),
+        Algorithm::Es256 => VerifyingKey::p256(&bytes(P256_X)?, &bytes(P256_Y)?),
+        Algorithm::Es384 => VerifyingKey::p384(&bytes(P384_X)?, &bytes(P384_Y)?),
+        _ => VerifyingKey::rsa(&bytes(RSA_MODULUS)?, &[1, 0, 1]),
     };
-    Some((key?, base64url(signature.as_bytes())?))
+    Some((key?, bytes(signature)?))
 }
 
 #[cfg(test)]

@@ -2,11 +2,12 @@
 //!
 //! Keys are accepted by `jwt-simple`'s policy (modulus size, exponent, points on the curve, no weak Edwards keys) and checked by the
 //! primitives it stands on, over the bytes as they arrived: its own token check would parse header and claims a second time, by
-//! other rules. Everything that is hashed before it is checked is hashed by one implementation, which keeps the module small.
+//! other rules. Points are built from their coordinates: `jwt-simple` would bring along how to decompress them. Everything that is hashed before it is checked is hashed by one implementation, which keeps the module small.
 //! Nothing here knows what a token says, or who may be asked to check instead.
 
-use jwt_simple::algorithms::{Edwards25519PublicKey, P256PublicKey, P384PublicKey, RSAPublicKey};
+use jwt_simple::algorithms::{Edwards25519PublicKey, RSAPublicKey};
 use p256::ecdsa::signature::hazmat::PrehashVerifier as _;
+use p256::elliptic_curve::point::AffineCoordinates as _;
 use rsa::sha2::{Digest as _, Sha256, Sha384, Sha512};
 use rsa::traits::PublicKeyParts as _;
 use std::borrow::Cow;
@@ -54,21 +55,25 @@ impl VerifyingKey {
         })
     }
 
-    /// A P-256 key from an uncompressed point. `None` when it is not one of the curve.
-    pub(super) fn p256(point: &[u8]) -> Option<Self> {
-        let accepted = P256PublicKey::from_bytes(point).ok()?;
+    /// A P-256 key from the coordinates of its point, 32 bytes each. `None` when it is not one of the curve.
+    pub(super) fn p256(x: &[u8], y: &[u8]) -> Option<Self> {
+        let coordinate = |bytes: &[u8]| <[u8; 32]>::try_from(bytes).ok();
+        let (x, y) = (coordinate(x)?, coordinate(y)?);
+        let point: Option<_> = p256::AffinePoint::from_coordinates(&x.into(), &y.into()).into();
         Some(Self {
-            material: Material::P256(*accepted.as_ref()),
-            public_key_der: der::p256_public_key(point),
+            material: Material::P256(p256::ecdsa::VerifyingKey::from_affine(point?).ok()?),
+            public_key_der: der::p256_public_key(&x, &y),
         })
     }
 
-    /// A P-384 key from an uncompressed point. `None` when it is not one of the curve.
-    pub(super) fn p384(point: &[u8]) -> Option<Self> {
-        let accepted = P384PublicKey::from_bytes(point).ok()?;
+    /// A P-384 key from the coordinates of its point, 48 bytes each. `None` when it is not one of the curve.
+    pub(super) fn p384(x: &[u8], y: &[u8]) -> Option<Self> {
+        let coordinate = |bytes: &[u8]| <[u8; 48]>::try_from(bytes).ok();
+        let (x, y) = (coordinate(x)?, coordinate(y)?);
+        let point: Option<_> = p384::AffinePoint::from_coordinates(&x.into(), &y.into()).into();
         Some(Self {
-            material: Material::P384(*accepted.as_ref()),
-            public_key_der: der::p384_public_key(point),
+            material: Material::P384(p384::ecdsa::VerifyingKey::from_affine(point?).ok()?),
+            public_key_der: der::p384_public_key(&x, &y),
         })
     }
 

@@ -90,7 +90,7 @@ fn a_public_key_is_never_a_secret() {
         pem.as_bytes(),
         &decode(RSA_N),
         RSA_N.as_bytes(),
-        &der::p256_public_key(&point),
+        &der::p256_public_key(&point[1..33], &point[33..]),
         &point,
         &decode(ED25519_X),
         ED25519_X.as_bytes(),

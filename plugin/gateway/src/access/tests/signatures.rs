@@ -20,11 +20,10 @@ fn rsa(modulus: &str) -> VerifyingKey {
 
 /// The key of `test_support` that can serve this algorithm.
 fn key(algorithm: Algorithm) -> VerifyingKey {
-    let point = |x, y| [&[4][..], &decode(x), &decode(y)].concat();
     match algorithm.scheme() {
         Scheme::RsaPkcs1(_) | Scheme::RsaPss(_) => return rsa(RSA_N),
-        Scheme::Ecdsa(Hash::Sha256) => VerifyingKey::p256(&point(P256_X, P256_Y)),
-        Scheme::Ecdsa(_) => VerifyingKey::p384(&point(P384_X, P384_Y)),
+        Scheme::Ecdsa(Hash::Sha256) => VerifyingKey::p256(&decode(P256_X), &decode(P256_Y)),
+        Scheme::Ecdsa(_) => VerifyingKey::p384(&decode(P384_X), &decode(P384_Y)),
         Scheme::Ed25519 => VerifyingKey::ed25519(&decode(ED25519_X)),
         Scheme::HmacSha256 => VerifyingKey::secret(decode(HMAC_K)),
     }
@@ -175,7 +174,8 @@ fn the_deterministic_signatures_of_rfc_6979_verify() {
         "94edbb92a5ecb8aad4736e56c691916b3f88140666ce9fa73d64c4ea95ad133c81a648152e44acf96e36dd1e80fabe46",
         "99ef4aeb15f178cea1fe40db2603138f130e740a19624526203b6351d0a3a94fa329c145786e679e7b82c71a38628ac8",
     );
-    let of_p256 = VerifyingKey::p256(&[vec![4], p256].concat()).unwrap();
+    let (x, y) = p256.split_at(32);
+    let of_p256 = VerifyingKey::p256(x, y).unwrap();
     let signature = hex(concat!(
         "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716",
         "f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8",
