@@ -58,15 +58,12 @@ impl Row {
         Spread::of(self.samples.iter().map(figure).collect())
     }
 
-    /// Its requests a second as a multiple of the other's, round by round.
+    /// A figure as a multiple of the other row's, round by round.
     #[must_use]
-    pub fn ratio_to(&self, other: &Self) -> Spread {
+    pub fn ratio_to(&self, other: &Self, figure: impl Fn(&Sample) -> f64) -> Spread {
         let pairs = self.samples.iter().zip(&other.samples);
-        Spread::of(
-            pairs
-                .map(|(own, theirs)| own.per_second() / theirs.per_second())
-                .collect(),
-        )
+        let ratios = pairs.map(|(own, theirs)| figure(own) / figure(theirs).max(f64::EPSILON));
+        Spread::of(ratios.collect())
     }
 
     /// Requests of the measured load that failed, in all rounds.
@@ -257,7 +254,7 @@ mod tests {
         });
         let measured = measured.expect("samples");
         assert_eq!(order, "ababab");
-        let ratio = measured[1].ratio_to(&measured[0]);
+        let ratio = measured[1].ratio_to(&measured[0], Sample::per_second);
         assert_eq!((ratio.low, ratio.high), (0.6, 1.0));
         assert_eq!(measured[0].spread(Sample::per_second).median, 1500.0);
         assert_eq!(measured[0].failed(), 3);

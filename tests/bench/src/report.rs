@@ -46,6 +46,8 @@ pub struct Ratio {
     pub name: String,
     /// The ratio over the rounds.
     pub spread: Spread,
+    /// The same of the servers' CPU time for one request, where both rows count the same requests: none beside a flood.
+    pub cpu: Option<Spread>,
     /// At least this was wanted.
     pub bar: f64,
 }
@@ -77,9 +79,12 @@ impl Ratio {
     /// `above` as a multiple of `below`, to be at least `bar`.
     #[must_use]
     pub fn of(above: &Row, below: &Row, bar: f64) -> Self {
+        let flooded = |row: &Row| row.flood_statuses().is_some();
+        let cpu = || above.ratio_to(below, Sample::cpu_us_per_request);
         Self {
             name: format!("{} / {}", above.name, below.name),
-            spread: above.ratio_to(below),
+            spread: above.ratio_to(below, Sample::per_second),
+            cpu: (!flooded(above) && !flooded(below)).then(cpu),
             bar,
         }
     }
@@ -139,6 +144,7 @@ fn group_json(group: &Group) -> Value {
         json!({
             "name": ratio.name,
             "ratio": spread_json(ratio.spread),
+            "server_cpu_ratio": ratio.cpu.map(spread_json),
             "bar": ratio.bar,
             "verdict": ratio.verdict().words(),
         })
@@ -192,6 +198,7 @@ mod tests {
             let ratio = Ratio {
                 name: "a / b".to_owned(),
                 spread: Spread { median, low, high },
+                cpu: None,
                 bar: 0.9,
             };
             assert_eq!(ratio.verdict(), expected, "{ratio:?}");

@@ -5,7 +5,7 @@ use bench::access::{Plan, run};
 
 #[test]
 fn every_row_of_access_runs_and_is_told() {
-    let report = run(&Plan::smoke()).expect("a report");
+    let report = run(&Plan::smoke()).unwrap_or_else(|error| panic!("{error:#}"));
     let table = report.table();
     assert_eq!(report.failed(), 0, "{table}");
 

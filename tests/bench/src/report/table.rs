@@ -65,14 +65,23 @@ fn line(row: &Row) -> String {
 
 fn ratios(group: &Group) -> impl Iterator<Item = String> {
     group.ratios.iter().map(|ratio| {
-        let Spread { median, low, high } = ratio.spread;
+        let cpu = ratio.cpu.map(hundredths);
         format!(
-            "  {}: {median:.2} ({low:.2} to {high:.2}), bar {:.2}: {}",
+            "  {}: {}, bar {:.2}: {}{}",
             ratio.name,
+            hundredths(ratio.spread),
             ratio.bar,
-            ratio.verdict().words()
+            ratio.verdict().words(),
+            cpu.map_or_else(String::new, |cpu| format!("; CPU/request {cpu}"))
         )
     })
+}
+
+fn hundredths(spread: Spread) -> String {
+    format!(
+        "{:.2} ({:.2} to {:.2})",
+        spread.median, spread.low, spread.high
+    )
 }
 
 fn whole(spread: Spread) -> String {
