@@ -140,7 +140,7 @@ fn serve(
         gateway_kind.name(),
         options.workers
     ));
-    let mut gateway = Gateway::of(gateway_kind, engine.address(), testbed::dev_plugin(&keys)?)
+    let mut gateway = Gateway::of(gateway_kind, engine.address(), testbed::committed_plugin()?)
         .port(options.port)
         .issuer(issuer.address())
         .workers(options.workers)

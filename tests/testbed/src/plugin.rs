@@ -1,10 +1,13 @@
-//! The plugin's configuration: the committed one as the base, its issuers exchanged for the development issuer.
+//! The plugin's configuration: the committed one, which fetches the development issuer's keys, and one that holds them.
+//!
+//! Tests that are not about issuers use the second and need no issuer running.
 
 use serde_json::{Value, json};
 
 use crate::{Algorithm, DEV_ISSUER, DevKeys, EnvoyConfig, Result};
 
-/// The plugin configuration inside the committed Envoy configuration.
+/// The plugin configuration inside the committed Envoy configuration. It trusts the development issuer by the keys that it
+/// publishes, see [`GatewayBuilder::issuer`](crate::GatewayBuilder::issuer).
 ///
 /// # Errors
 /// When the committed file cannot be read or does not have the expected shape.
@@ -12,7 +15,7 @@ pub fn committed_plugin() -> Result<Value> {
     EnvoyConfig::committed()?.plugin().cloned()
 }
 
-/// The committed plugin configuration with the development issuer as its only issuer.
+/// The committed plugin configuration, but with the development issuer's keys in it, so that nothing is fetched.
 ///
 /// # Errors
 /// As [`committed_plugin`].
