@@ -135,16 +135,37 @@ impl<'de> Visitor<'de> for Strict {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Json, A::Error> {
         let inner = self.deeper()?;
-        let mut seen = BTreeSet::new();
+        let mut seen = Names::default();
         let mut object = Vec::new();
         while let Some(name) = members.next_key::<String>()? {
-            if !seen.insert(name.clone()) {
+            if !seen.insert(&name, &object) {
                 return Err(A::Error::custom("an object names a key twice"));
             }
             let value = members.next_value_seed(inner)?;
             object.push((name, value));
         }
         Ok(Json::Object(Object(object)))
+    }
+}
+
+/// The names of an object that have been read: looked through while they are few, as they are in every token and almost
+/// every body, and kept in order when they become many.
+#[derive(Default)]
+struct Names(BTreeSet<String>);
+
+impl Names {
+    /// Up to so many members are looked through one by one.
+    const FEW: usize = 24;
+
+    /// Takes note of `name`, after all of `members`. Whether it is new.
+    fn insert(&mut self, name: &str, members: &[(String, Json)]) -> bool {
+        if members.len() < Self::FEW {
+            return members.iter().all(|(member, _)| member != name);
+        }
+        if self.0.is_empty() {
+            self.0 = members.iter().map(|(member, _)| member.clone()).collect();
+        }
+        self.0.insert(name.to_owned())
     }
 }
 
@@ -193,6 +214,19 @@ mod tests {
             assert_eq!(parse(text.as_bytes()).is_some(), *accepted, "{text}");
         }
         assert!(parse(b"{\"a\":\"\xff\"}").is_none());
+    }
+
+    #[test]
+    fn a_name_is_noticed_twice_among_few_and_among_many() {
+        for count in [1, 2, 23, 24, 25, 26, 100] {
+            for twice in [0, count / 2, count - 1] {
+                let members: Vec<String> = (0..count).map(|it| format!("\"n{it}\":{it}")).collect();
+                let once = members.join(",");
+                assert!(parse(format!("{{{once}}}").as_bytes()).is_some(), "{count}");
+                let again = format!("{{{once},\"n{twice}\":0}}");
+                assert!(parse(again.as_bytes()).is_none(), "{twice} of {count}");
+            }
+        }
     }
 
     #[test]

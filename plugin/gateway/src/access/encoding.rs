@@ -1,10 +1,11 @@
 //! Strict base64url: no padding, no whitespace, no spare bits. What is refused here has no second spelling.
 
-use jwt_simple::reexports::ct_codecs::{Base64UrlSafeNoPadding, Decoder as _};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 /// The bytes that `text` stands for. `None` when it is not canonical base64url without padding.
 pub(super) fn base64url(text: &[u8]) -> Option<Vec<u8>> {
-    Base64UrlSafeNoPadding::decode_to_vec(text, None).ok()
+    URL_SAFE_NO_PAD.decode(text).ok()
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ impl Default for TokensConfig {
         Self {
             cache_entries: 16_384,
             cache_bytes: 32 * 1024 * 1024,
-            refused_share_percent: 4,
+            refused_share_percent: 1,
         }
     }
 }

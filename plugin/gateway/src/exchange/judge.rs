@@ -113,7 +113,7 @@ fn operation(
         Some(error) => scribe.reported(Some(&admission), error.reason(), host),
     }
     let permit = leave.permit;
-    accept(permit, &found, target, incoming, worker, host)
+    accept(permit, &found, target, *incoming, worker, host)
 }
 
 /// What a permitted request asks for, or how far it is from being complete.
@@ -121,13 +121,13 @@ fn accept(
     permit: Permit,
     route: &Route<'_>,
     target: &Target<'_>,
-    incoming: Box<Incoming>,
+    incoming: Incoming,
     worker: &Worker,
     host: &impl Host,
 ) -> Result<Reached, Failure> {
     let Incoming {
         head, end, body, ..
-    } = *incoming;
+    } = incoming;
     let config = worker.config();
     let max_bytes = config.max_body_bytes;
     if route.operation.is_post() {
@@ -261,8 +261,8 @@ fn guard<'r>(
             .map(|()| None)
             .map_err(|error| Failure::Forbidden(error, [].into())),
     };
-    if !matches!(leave, Err(Failure::Forbidden(Forbidden::TenantMismatch, _))) {
-        // A request that contradicts its own token is nobody's.
+    // A request that contradicts its own token is nobody's, whatever else is wrong with it.
+    if identity.agrees_with(tenant_header).is_ok() {
         *caller = Some(admission);
     }
     Ok(leave?)

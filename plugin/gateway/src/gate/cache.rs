@@ -1,10 +1,11 @@
 //! A bounded cache in two generations: what is used stays, what is not is gone after at most two turns.
 //!
-//! Entries are found by all bytes of their key, never by a digest of it, so that nothing can be mistaken for another. When
-//! the young generation is full it becomes the old one, and what the old one still held is dropped; whatever is found in the
-//! old one moves to the young one. Knows nothing of what it holds, and keeps no clock.
+//! Entries are found by a keyed hash and then compared with all bytes of their key, so that nothing can be mistaken for
+//! another. When the young generation is full it becomes the old one, and what the old one still held is dropped; whatever
+//! is found in the old one moves to the young one. Knows nothing of what it holds, and keeps no clock.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher as _, BuildHasherDefault, Hasher, RandomState};
 
 /// Bytes that one entry costs besides its key: the value, and the table's own.
 const ENTRY_BYTES: usize = 512;
@@ -18,16 +19,63 @@ pub(super) struct Bounds {
     pub(super) bytes: usize,
 }
 
-/// One generation.
+/// Makes keys: hashes them once for all caches, with a secret of its own, so that nobody can choose what collides.
+#[derive(Default)]
+pub(super) struct Keys(RandomState);
+
+impl Keys {
+    /// The key of these bytes.
+    pub(super) fn key<'a>(&self, bytes: &'a [u8]) -> Key<'a> {
+        Key {
+            bytes,
+            hash: self.0.hash_one(bytes),
+        }
+    }
+}
+
+/// A key with its hash.
+#[derive(Clone, Copy)]
+pub(super) struct Key<'a> {
+    bytes: &'a [u8],
+    hash: u64,
+}
+
+/// An entry with all bytes of its key.
+struct Entry<V> {
+    key: Box<[u8]>,
+    value: V,
+}
+
+/// One generation. Of two keys with the same hash the later one is held.
 struct Generation<V> {
-    entries: HashMap<Box<[u8]>, V>,
+    entries: HashMap<u64, Entry<V>, BuildHasherDefault<AlreadyHashed>>,
     bytes: usize,
+}
+
+/// A hasher of what is a good hash already.
+#[derive(Default)]
+struct AlreadyHashed(u64);
+
+impl Hasher for AlreadyHashed {
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
+        }
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 impl<V> Default for Generation<V> {
     fn default() -> Self {
         Self {
-            entries: HashMap::new(),
+            entries: HashMap::default(),
             bytes: 0,
         }
     }
@@ -51,31 +99,29 @@ impl<V> Generations<V> {
     }
 
     /// What is held under exactly this key.
-    pub(super) fn get(&mut self, key: &[u8]) -> Option<&V> {
-        if !self.young.entries.contains_key(key) {
-            let (key, value) = self.old.remove(key)?;
-            self.put(key, value);
+    pub(super) fn get(&mut self, key: Key<'_>) -> Option<&V> {
+        if !self.young.holds(key) {
+            let entry = self.old.remove(key)?;
+            self.put(key.hash, entry);
         }
-        self.young.entries.get(key)
+        self.young.entries.get(&key.hash).map(|entry| &entry.value)
     }
 
     /// Holds `value` under `key`, in the place of what was held there. A key that would not fit is not held.
-    pub(super) fn insert(&mut self, key: &[u8], value: V) {
-        self.remove(key);
-        self.put(key.into(), value);
-    }
-
-    /// Forgets what is held under this key.
-    pub(super) fn remove(&mut self, key: &[u8]) {
-        self.young.remove(key);
+    pub(super) fn insert(&mut self, key: Key<'_>, value: V) {
+        let entry = Entry {
+            key: key.bytes.into(),
+            value,
+        };
         self.old.remove(key);
+        self.put(key.hash, entry);
     }
 
     /// Keeps only what `keeps` says.
     pub(super) fn retain(&mut self, keeps: impl Fn(&V) -> bool) {
         for generation in [&mut self.young, &mut self.old] {
-            generation.entries.retain(|_, value| keeps(value));
-            generation.bytes = generation.entries.keys().map(|key| cost(key)).sum();
+            generation.entries.retain(|_, entry| keeps(&entry.value));
+            generation.bytes = generation.entries.values().map(Entry::cost).sum();
         }
     }
 
@@ -92,10 +138,13 @@ impl<V> Generations<V> {
     }
 
     /// Each generation may hold half of the bounds, so both together hold no more than all.
-    fn put(&mut self, key: Box<[u8]>, value: V) {
-        let cost = cost(&key);
+    fn put(&mut self, hash: u64, entry: Entry<V>) {
+        let cost = entry.cost();
         if cost > self.bounds.bytes / 2 || self.bounds.entries / 2 == 0 {
             return;
+        }
+        if let Some(replaced) = self.young.entries.remove(&hash) {
+            self.young.bytes = self.young.bytes.saturating_sub(replaced.cost());
         }
         if self.young.entries.len() >= self.bounds.entries / 2
             || self.young.bytes.saturating_add(cost) > self.bounds.bytes / 2
@@ -103,33 +152,44 @@ impl<V> Generations<V> {
             self.old = std::mem::take(&mut self.young);
         }
         self.young.bytes = self.young.bytes.saturating_add(cost);
-        self.young.entries.insert(key, value);
+        self.young.entries.insert(hash, entry);
     }
 }
 
 impl<V> Generation<V> {
-    fn remove(&mut self, key: &[u8]) -> Option<(Box<[u8]>, V)> {
-        let (key, value) = self.entries.remove_entry(key)?;
-        self.bytes = self.bytes.saturating_sub(cost(&key));
-        Some((key, value))
+    fn holds(&self, key: Key<'_>) -> bool {
+        let held = self.entries.get(&key.hash);
+        held.is_some_and(|entry| *entry.key == *key.bytes)
+    }
+
+    fn remove(&mut self, key: Key<'_>) -> Option<Entry<V>> {
+        if !self.holds(key) {
+            return None;
+        }
+        let entry = self.entries.remove(&key.hash)?;
+        self.bytes = self.bytes.saturating_sub(entry.cost());
+        Some(entry)
     }
 }
 
-fn cost(key: &[u8]) -> usize {
-    key.len().saturating_add(ENTRY_BYTES)
+impl<V> Entry<V> {
+    fn cost(&self) -> usize {
+        self.key.len().saturating_add(ENTRY_BYTES)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn key(number: usize) -> Vec<u8> {
+    fn name(number: usize) -> Vec<u8> {
         format!("token-{number:05}").into_bytes()
     }
 
     #[test]
     fn it_never_holds_more_than_its_bounds_and_keeps_what_is_used() {
-        let entry = ENTRY_BYTES + key(0).len();
+        let keys = Keys::default();
+        let entry = ENTRY_BYTES + name(0).len();
         for (entries, bytes, most) in [
             (10, usize::MAX, 10),
             (1_000_000, 10 * entry, 10),
@@ -138,14 +198,14 @@ mod tests {
         ] {
             let mut cache = Generations::new(Bounds { entries, bytes });
             for number in 0..1000 {
-                cache.insert(&key(number), number);
-                cache.get(&key(0));
+                cache.insert(keys.key(&name(number)), number);
+                cache.get(keys.key(&name(0)));
                 assert!(cache.len() <= most, "{} of {most}", cache.len());
                 assert!(cache.young.bytes + cache.old.bytes <= bytes);
             }
             let held = (most > 0).then_some(&0);
-            assert_eq!(cache.get(&key(0)), held, "in use all the time");
-            assert_eq!(cache.get(&key(500)), None, "long unused");
+            assert_eq!(cache.get(keys.key(&name(0))), held, "in use all the time");
+            assert_eq!(cache.get(keys.key(&name(500))), None, "long unused");
         }
     }
 
@@ -156,15 +216,21 @@ mod tests {
             bytes: usize::MAX,
         };
         let mut cache = Generations::new(bounds);
-        cache.insert(b"abc", 1);
+        let keys = Keys::default();
+        let abc = keys.key(b"abc");
+        cache.insert(abc, 1);
         for other in [&b"ab"[..], b"abcd", b"abd", b""] {
-            assert_eq!(cache.get(other), None);
+            assert_eq!(cache.get(keys.key(other)), None);
+            // Even with the same hash.
+            let colliding = Key {
+                bytes: other,
+                hash: abc.hash,
+            };
+            assert_eq!(cache.get(colliding), None);
         }
-        cache.insert(b"abc", 2);
-        assert_eq!((cache.get(b"abc").copied(), cache.len()), (Some(2), 1));
-        cache.remove(b"abc");
-        assert_eq!((cache.get(b"abc").copied(), cache.len()), (None, 0));
-        assert_eq!(cache.young.bytes + cache.old.bytes, 0);
+        cache.insert(abc, 2);
+        assert_eq!((cache.get(abc).copied(), cache.len()), (Some(2), 1));
+        assert_eq!(cache.young.bytes, ENTRY_BYTES + 3);
     }
 
     #[test]
@@ -174,12 +240,13 @@ mod tests {
             bytes: usize::MAX,
         };
         let mut cache = Generations::new(bounds);
+        let keys = Keys::default();
         for number in 0..6 {
-            cache.insert(&key(number), number);
+            cache.insert(keys.key(&name(number)), number);
         }
         cache.retain(|number| number % 2 == 0);
         for number in 0..6 {
-            let held = cache.get(&key(number)).is_some();
+            let held = cache.get(keys.key(&name(number))).is_some();
             assert_eq!(held, number % 2 == 0, "{number}");
         }
         cache.clear();

@@ -23,7 +23,7 @@ pub use self::admission::Admission;
 use self::admission::Remembered;
 pub use self::budget::UNIT_MICROSECONDS;
 use self::budget::{Budget, CHEAP_UNITS, COMPUTED_UNITS, NATIVE_UNITS};
-use self::cache::{Bounds, Generations};
+use self::cache::{Bounds, Generations, Key, Keys};
 use self::deny_list::DenyList;
 pub use self::deny_list::{MAX_BYTES as MAX_DENY_LIST_BYTES, MAX_ENTRIES as MAX_DENY_LIST_ENTRIES};
 pub use self::fetch::{Fetch, FetchId, Fetched};
@@ -86,6 +86,7 @@ pub struct Wants {
 pub struct Gate {
     access: Access,
     native: NativeCrypto,
+    token_keys: Keys,
     verified: Generations<Rc<Remembered>>,
     refused: Generations<Unauthenticated>,
     budget: Budget,
@@ -131,6 +132,7 @@ impl Gate {
         let tokens = &config.tokens;
         Ok(Self {
             native,
+            token_keys: Keys::default(),
             verified: Generations::new(Bounds {
                 entries: tokens.cache_entries,
                 bytes: tokens.cache_bytes,
@@ -183,11 +185,10 @@ impl Gate {
         host: &impl Host,
     ) -> Result<Admission, NotAdmitted> {
         let token = BearerToken::from_authorization(authorization).map_err(NotAdmitted::Refused)?;
-        let remembered = self.verify(exchange, token, now, host)?;
+        let (remembered, effort) = self.verify(exchange, token, now, host)?;
         let admission = Admission::new(remembered, now.wall_ms).map_err(|error| {
-            if error == Unauthenticated::Expired {
-                self.verified.remove(token.as_bytes());
-            }
+            // It stays remembered, so that sending it again and again costs no second look.
+            self.charge(effort);
             NotAdmitted::Refused(error)
         })?;
         if !self.deny_list.is_known() {
@@ -199,19 +200,20 @@ impl Gate {
         Ok(admission)
     }
 
-    /// All that does not depend on the clock or the deny-list, from memory where it can be.
+    /// All that does not depend on the clock or the deny-list, from memory where it can be; and what it cost.
     fn verify(
         &mut self,
         exchange: ExchangeId,
         token: BearerToken<'_>,
         now: Moment,
         host: &impl Host,
-    ) -> Result<Rc<Remembered>, NotAdmitted> {
-        if let Some(verified) = self.verified.get(token.as_bytes()) {
+    ) -> Result<(Rc<Remembered>, Option<Effort>), NotAdmitted> {
+        let key = self.token_keys.key(token.as_bytes());
+        if let Some(remembered) = self.verified.get(key) {
             host.count(Counter::TokenCacheHits);
-            return Ok(Rc::clone(verified));
+            return Ok((Rc::clone(remembered), None));
         }
-        if let Some(&reason) = self.refused.get(token.as_bytes()) {
+        if let Some(&reason) = self.refused.get(key) {
             host.count(Counter::RefusedTokenCacheHits);
             return Err(NotAdmitted::Refused(reason));
         }
@@ -221,23 +223,33 @@ impl Gate {
         }
         match self.access.verify(token, self.native, host) {
             Ok(verified) => {
-                count_effort(verified.effort(), host);
+                let effort = verified.effort();
+                count_effort(effort, host);
                 let remembered = Rc::new(Remembered::new(verified, &self.subject_salt));
-                self.verified
-                    .insert(token.as_bytes(), Rc::clone(&remembered));
-                Ok(remembered)
+                self.verified.insert(key, Rc::clone(&remembered));
+                Ok((remembered, Some(effort)))
             }
             Err(rejected) => {
                 count_effort(rejected.effort, host);
-                Err(self.reject(exchange, token, rejected, now))
+                Err(self.reject(exchange, key, rejected, now))
             }
         }
+    }
+
+    /// Pays for a look at a token that was worth nothing.
+    fn charge(&mut self, effort: Option<Effort>) {
+        self.budget.charge(match effort {
+            None => 0,
+            Some(Effort::Cheap) => CHEAP_UNITS,
+            Some(Effort::Native) => NATIVE_UNITS,
+            Some(Effort::Computed) => COMPUTED_UNITS,
+        });
     }
 
     fn reject(
         &mut self,
         exchange: ExchangeId,
-        token: BearerToken<'_>,
+        key: Key<'_>,
         rejected: Rejected,
         now: Moment,
     ) -> NotAdmitted {
@@ -255,19 +267,15 @@ impl Gate {
                     return self.hold(exchange, Awaits::KeysOf(issuer), now);
                 }
                 Some(Prospect::Unknown) => {
-                    self.budget.charge(CHEAP_UNITS);
+                    self.charge(Some(rejected.effort));
                     return NotAdmitted::NotReady;
                 }
                 Some(Prospect::Known) | None => {}
             }
         }
-        self.budget.charge(match rejected.effort {
-            Effort::Cheap => CHEAP_UNITS,
-            Effort::Native => NATIVE_UNITS,
-            Effort::Computed => COMPUTED_UNITS,
-        });
+        self.charge(Some(rejected.effort));
         if rejected.effort != Effort::Cheap {
-            self.refused.insert(token.as_bytes(), reason);
+            self.refused.insert(key, reason);
         }
         NotAdmitted::Refused(reason)
     }

@@ -2,10 +2,13 @@
 
 mod around_bodies;
 mod bodies;
+mod browsers;
 mod customer_ids;
+mod decisions;
 mod listing;
 mod listing_calls;
 mod outcomes;
+mod passage;
 mod precedence;
 mod refusals;
 mod repeats;

@@ -29,6 +29,8 @@ fn a_token_is_verified_once_and_asked_for_the_time_every_time() {
     world.clock.set(end_ms);
     let reply = world.expect(401, &read(&short));
     assert!(String::from_utf8_lossy(&reply.body).contains("expired"));
+    world.expect(401, &read(&short));
+    assert_eq!(counted(&world, Counter::SignaturesComputed), 1);
 }
 
 #[test]
