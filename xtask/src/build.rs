@@ -6,7 +6,7 @@ use anyhow::Context as _;
 
 use crate::toolchain::{WASM_TARGET, ensure_target};
 use crate::wasm_shape::{MAX_MODULE_BYTES, Shape, check};
-use crate::{cargo, progress};
+use crate::{cargo, progress, unused_exports};
 
 const PROFILE: &str = "wasm";
 const MODULE: &str = "reward_points.wasm";
@@ -55,6 +55,7 @@ pub fn module() -> anyhow::Result<(PathBuf, Shape)> {
         .join(PROFILE)
         .join(MODULE);
     let bytes = std::fs::read(&built).with_context(|| format!("read {}", built.display()))?;
+    let bytes = unused_exports::removed(&bytes).with_context(|| built.display().to_string())?;
     let shape = check(&bytes).with_context(|| built.display().to_string())?;
     let path = testbed::target_dir().join("plugin").join(MODULE);
     put(&bytes, &path)?;

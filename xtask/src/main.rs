@@ -10,6 +10,7 @@ mod cargo;
 mod test;
 mod token;
 mod toolchain;
+mod unused_exports;
 mod up;
 mod wasm_shape;
 

@@ -21,6 +21,7 @@
 )]
 
 mod foreign;
+mod headers;
 mod host;
 mod root;
 mod stream;

@@ -5,6 +5,7 @@ use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, BufferType, MapType};
 
+use crate::headers::HeaderBlock;
 use crate::vm::{SharedVm, change_headers, send};
 
 /// One HTTP stream of a configured VM.
@@ -33,10 +34,10 @@ impl Stream {
     }
 
     /// Whether only the gateway may send a field of this name to an upstream.
-    fn is_forged(&self, name: &str) -> bool {
+    fn is_forged(&self, name: &[u8]) -> bool {
         self.vm.try_borrow().is_ok_and(|vm| {
             let policy = vm.worker.policy();
-            policy.identity_headers().covers(name.as_bytes())
+            policy.identity_headers().covers(name)
         })
     }
 
@@ -75,13 +76,9 @@ impl Context for Stream {
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _num_headers: usize, end_of_stream: bool) -> Action {
         // Once, and as bytes: after this callback they may be gone.
-        let headers = hostcalls::get_map_bytes(MapType::HttpRequestHeaders).unwrap_or_default();
-        let headers: Vec<(&[u8], &[u8])> = headers
-            .iter()
-            .map(|(name, value)| (name.as_bytes(), value.as_slice()))
-            .collect();
+        let block = HeaderBlock::of(MapType::HttpRequestHeaders);
         act(self.advance(Input::Head {
-            headers: &headers,
+            headers: &block.pairs(),
             end: end_of_stream,
         }))
     }
@@ -94,9 +91,11 @@ impl HttpContext for Stream {
 
     fn on_http_request_trailers(&mut self, _num_trailers: usize) -> Action {
         // Some servers take trailers for headers.
-        let trailers = hostcalls::get_map_bytes(MapType::HttpRequestTrailers).unwrap_or_default();
-        for (name, _) in &trailers {
-            if self.is_forged(name) {
+        let block = HeaderBlock::of(MapType::HttpRequestTrailers);
+        for (name, _) in block.pairs() {
+            if self.is_forged(name)
+                && let Ok(name) = std::str::from_utf8(name)
+            {
                 let _ = hostcalls::remove_map_value(MapType::HttpRequestTrailers, name);
             }
         }

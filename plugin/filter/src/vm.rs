@@ -221,7 +221,7 @@ pub fn change_headers(onward: &Onward) {
     for name in &onward.remove {
         let _ = hostcalls::remove_map_value(MapType::HttpRequestHeaders, name);
     }
-    for (name, value) in &onward.add {
+    for (name, value) in onward.add.iter().flat_map(|headers| headers.iter()) {
         let _ = hostcalls::set_map_value(MapType::HttpRequestHeaders, name, Some(value));
     }
 }

@@ -13,6 +13,8 @@ mod request;
 #[cfg(test)]
 mod tests;
 
+use std::rc::Rc;
+
 use ledger::Timestamp;
 
 use self::incoming::{Arrived, Incoming};
@@ -73,8 +75,8 @@ pub enum Step {
 pub struct Onward {
     /// Headers to remove, all of that name: the client's copies of what only the gateway may say.
     pub remove: Vec<String>,
-    /// Headers to set after that.
-    pub add: Vec<(String, String)>,
+    /// Headers to set after that: who is calling.
+    pub add: Option<Rc<[(String, String)]>>,
 }
 
 /// One request.

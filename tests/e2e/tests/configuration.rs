@@ -11,6 +11,8 @@ on_every_gateway!(a_bad_field_keeps_the_gateway_from_starting);
 
 /// The info string of a fenced block that holds a plugin configuration.
 const FENCE: &str = "```json gateway-config";
+/// The same for a part of one, to be put into the reference's example.
+const PART_FENCE: &str = "```json gateway-config-part";
 
 fn a_bad_field_keeps_the_gateway_from_starting(on: Combination) {
     let cases = [
@@ -93,6 +95,21 @@ fn documented_plugin_configurations_are_accepted() {
         found >= 2,
         "only {found} configurations are marked `{FENCE}`"
     );
+    let reference = testbed::workspace_root().join("docs/configuration.md");
+    let text = std::fs::read_to_string(&reference).expect("the reference");
+    let (_, example) = blocks(&text, FENCE).remove(0);
+    let example: Value = serde_json::from_str(&example).expect("the reference's example");
+    let parts = blocks(&text, PART_FENCE);
+    assert!(parts.len() >= 2, "the parts are not marked `{PART_FENCE}`");
+    for (line, part) in parts {
+        let part: Value = serde_json::from_str(&part).expect("JSON");
+        let mut whole = example.clone();
+        for (name, value) in part.as_object().expect("an object") {
+            whole[name] = value.clone();
+        }
+        let parsed = Config::parse(whole.to_string().as_bytes());
+        assert!(parsed.is_ok(), "line {line}: {:?}", parsed.err());
+    }
 }
 
 /// Every other JSON and YAML block of the documents is well formed.

@@ -44,8 +44,9 @@ const fn default_refresh_seconds() -> u32 {
     300
 }
 
+/// Less than a request waits for a key.
 const fn default_refetch_seconds() -> u32 {
-    10
+    5
 }
 
 const fn default_max_age_seconds() -> u32 {

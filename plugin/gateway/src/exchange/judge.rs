@@ -165,7 +165,7 @@ fn passage(
     let head = &incoming.head;
     let rules = policy.rules();
     if rules.is_empty() {
-        return Ok(onward(&incoming, None, policy));
+        return Ok(onward(&incoming, None));
     }
     let scribe = |route, rule| Scribe {
         head,
@@ -174,7 +174,7 @@ fn passage(
         policy,
     };
     let rule = match rules.judge(&head.method, &head.path) {
-        Match::Unguarded => return Ok(onward(&incoming, None, policy)),
+        Match::Unguarded => return Ok(onward(&incoming, None)),
         Match::Ambiguous(ambiguity) => {
             let failure = Failure::BadInput(BadInput::AmbiguousPath(ambiguity));
             scribe(NO_ROUTE, "").denied(None, &failure, host);
@@ -207,7 +207,7 @@ fn passage(
             scribe.reported(caller.as_ref(), failure.reason(), host);
         }
     }
-    Ok(onward(&incoming, caller.as_ref(), policy))
+    Ok(onward(&incoming, caller.as_ref()))
 }
 
 /// Why a rule does not let a request through.
@@ -268,18 +268,10 @@ fn guard<'r>(
     Ok(leave?)
 }
 
-fn onward(incoming: &Incoming, caller: Option<&Admission>, policy: &Policy) -> Reached {
-    let names = policy.identity_headers();
-    let mut add = Vec::new();
-    if let Some(caller) = caller {
-        let told = caller.identity().told_to_upstreams();
-        add.push((names.tenant.clone(), told.tenant));
-        add.push((names.scopes.clone(), told.scopes));
-        add.extend(told.subject.map(|subject| (names.subject.clone(), subject)));
-    }
+fn onward(incoming: &Incoming, caller: Option<&Admission>) -> Reached {
     Reached::PassOn(Box::new(Onward {
         remove: incoming.forged.clone(),
-        add,
+        add: caller.map(Admission::told_to_upstreams),
     }))
 }
 

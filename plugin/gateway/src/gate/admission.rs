@@ -5,6 +5,7 @@
 use std::rc::Rc;
 
 use crate::access::{Identity, Unauthenticated, VerifiedToken};
+use crate::config::IdentityHeaders;
 
 /// Bytes of a subject's hash that are shown: enough to tell the subjects of a log apart.
 const SHOWN_HASH_BYTES: usize = 8;
@@ -13,10 +14,11 @@ const SHOWN_HASH_BYTES: usize = 8;
 pub(super) struct Remembered {
     token: VerifiedToken,
     subject_hash: Option<Box<str>>,
+    told_to_upstreams: Rc<[(String, String)]>,
 }
 
 impl Remembered {
-    pub(super) fn new(token: VerifiedToken, salt: &str) -> Self {
+    pub(super) fn new(token: VerifiedToken, salt: &str, names: &IdentityHeaders) -> Self {
         let hash = |subject: &str| {
             let digest = hmac_sha256::HMAC::mac(subject.as_bytes(), salt.as_bytes());
             digest
@@ -26,7 +28,14 @@ impl Remembered {
                 .collect::<String>()
                 .into_boxed_str()
         };
+        let told = token.identity().told_to_upstreams();
+        let mut headers = vec![
+            (names.tenant.clone(), told.tenant),
+            (names.scopes.clone(), told.scopes),
+        ];
+        headers.extend(told.subject.map(|subject| (names.subject.clone(), subject)));
         Self {
+            told_to_upstreams: headers.into(),
             subject_hash: token.subject().map(hash),
             token,
         }
@@ -56,6 +65,12 @@ impl Admission {
     #[must_use]
     pub fn identity(&self) -> &Identity {
         self.0.token.identity()
+    }
+
+    /// The headers, names and values, that tell an upstream who it is.
+    #[must_use]
+    pub fn told_to_upstreams(&self) -> Rc<[(String, String)]> {
+        Rc::clone(&self.0.told_to_upstreams)
     }
 
     /// The hash of its subject, for the log: HMAC-SHA256 under the configured salt, cut to eight bytes, in hex.

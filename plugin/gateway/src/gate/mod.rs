@@ -31,7 +31,7 @@ use self::key_sources::{KeySources, Prospect};
 use crate::access::{
     Access, BearerToken, Effort, IssuerId, NativeCrypto, Rejected, Unauthenticated,
 };
-use crate::config::Config;
+use crate::config::{Config, IdentityHeaders};
 use crate::config_error::ConfigError;
 use crate::engine::Answer;
 use crate::host::{Counter, Gauge, Host};
@@ -95,6 +95,7 @@ pub struct Gate {
     held: BTreeMap<ExchangeId, Held>,
     last_fetch: u64,
     subject_salt: String,
+    identity_headers: IdentityHeaders,
     wants: Wants,
 }
 
@@ -148,6 +149,7 @@ impl Gate {
             held: BTreeMap::new(),
             last_fetch: 0,
             subject_salt: config.decision_log.subject_salt.clone(),
+            identity_headers: config.identity_headers.clone(),
             wants: Wants::default(),
             access,
         })
@@ -225,7 +227,9 @@ impl Gate {
             Ok(verified) => {
                 let effort = verified.effort();
                 count_effort(effort, host);
-                let remembered = Rc::new(Remembered::new(verified, &self.subject_salt));
+                let remembered =
+                    Remembered::new(verified, &self.subject_salt, &self.identity_headers);
+                let remembered = Rc::new(remembered);
                 self.verified.insert(key, Rc::clone(&remembered));
                 Ok((remembered, Some(effort)))
             }

@@ -1,0 +1,88 @@
+//! A map of headers as the host lays it out, read in place: one block of memory, no copy of each name and value.
+//!
+//! The SDK's own reading makes two allocations for every header of every request. Names and values stay bytes; what they
+//! mean is known elsewhere.
+
+use proxy_wasm::types::MapType;
+
+/// Bytes of a length in the host's layout.
+const LENGTH_BYTES: usize = 4;
+
+/// A map of headers, as it was when it was asked for.
+pub struct HeaderBlock(Vec<u8>);
+
+impl HeaderBlock {
+    /// Asks the host. Empty when there is no such map now.
+    pub fn of(map: MapType) -> Self {
+        Self(abi::pairs(map).unwrap_or_default())
+    }
+
+    /// Names and values in their order. Nothing when the layout is broken: half a request is no request.
+    pub fn pairs(&self) -> Vec<(&[u8], &[u8])> {
+        read(&self.0).unwrap_or_default()
+    }
+}
+
+/// The layout: how many, the lengths of every name and value, then names and values, each ended by a zero byte.
+fn read(block: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
+    let (count, rest) = length(block)?;
+    let (mut lengths, mut texts) = rest.split_at_checked(count.checked_mul(2 * LENGTH_BYTES)?)?;
+    let mut pairs = Vec::with_capacity(count);
+    while !lengths.is_empty() {
+        let (name_length, rest) = length(lengths)?;
+        let (value_length, rest) = length(rest)?;
+        lengths = rest;
+        let (name, rest) = text(texts, name_length)?;
+        let (value, rest) = text(rest, value_length)?;
+        texts = rest;
+        pairs.push((name, value));
+    }
+    Some(pairs)
+}
+
+fn length(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let (length, rest) = bytes.split_first_chunk()?;
+    Some((usize::try_from(u32::from_le_bytes(*length)).ok()?, rest))
+}
+
+fn text(bytes: &[u8], length: usize) -> Option<(&[u8], &[u8])> {
+    let (text, rest) = bytes.split_at_checked(length)?;
+    Some((text, rest.get(1..)?))
+}
+
+#[expect(
+    unsafe_code,
+    reason = "the call of the ABI: the host writes to two places and gives away memory that the module allocated for it"
+)]
+mod abi {
+    use std::ptr::null_mut;
+
+    use proxy_wasm::types::MapType;
+
+    /// `proxy_status_t::OK`.
+    const OK: u32 = 0;
+
+    #[link(wasm_import_module = "env")]
+    unsafe extern "C" {
+        fn proxy_get_header_map_pairs(
+            map: MapType,
+            answer: *mut *mut u8,
+            answer_size: *mut usize,
+        ) -> u32;
+    }
+
+    pub(super) fn pairs(map: MapType) -> Option<Vec<u8>> {
+        let mut answer = null_mut();
+        let mut answer_size = 0;
+        // SAFETY: the pointers are those of two live variables, which the host may write.
+        let status =
+            unsafe { proxy_get_header_map_pairs(map, &raw mut answer, &raw mut answer_size) };
+        if answer.is_null() {
+            return None;
+        }
+        // SAFETY: by the ABI, memory that the host hands out comes from this module's own `proxy_on_memory_allocate`, which the
+        // SDK implements by leaking a `Vec<u8>` of exactly this size, and the host does not keep it.
+        let answer = unsafe { Vec::from_raw_parts(answer, answer_size, answer_size) };
+        (status == OK).then_some(answer)
+    }
+}
