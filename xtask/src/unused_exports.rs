@@ -43,7 +43,10 @@ pub fn removed(module: &[u8]) -> anyhow::Result<Vec<u8>> {
         if let Payload::ExportSection(section) = payload {
             trimmed.section(&exports(section)?);
         } else if let Some((id, range)) = payload.as_section() {
-            let data = module.get(range).context("a section that is cut off")?;
+            let (start, end) = (usize::try_from(range.start)?, usize::try_from(range.end)?);
+            let data = module
+                .get(start..end)
+                .context("a section that is cut off")?;
             trimmed.section(&RawSection { id, data });
         }
     }
