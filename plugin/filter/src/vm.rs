@@ -235,10 +235,18 @@ fn read_answer(fetch: &Fetch, num_headers: usize, body_bytes: usize) -> Fetched 
     if body_bytes > fetch.max_bytes {
         return Fetched::TooLarge;
     }
-    let status = hostcalls::get_map_value_bytes(MapType::HttpCallResponseHeaders, ":status")
-        .ok()
-        .flatten()
-        .and_then(|status| std::str::from_utf8(&status).ok()?.parse().ok());
+    let header = |name| {
+        let value = hostcalls::get_map_value_bytes(MapType::HttpCallResponseHeaders, name);
+        value.ok().flatten()
+    };
+    let status: Option<u16> =
+        header(":status").and_then(|status| std::str::from_utf8(&status).ok()?.parse().ok());
+    // The host says in an answer of its own that none came, or none in time; a server's says how long it took.
+    if status.is_some_and(|status| status >= 500)
+        && header("x-envoy-upstream-service-time").is_none()
+    {
+        return Fetched::Nothing;
+    }
     let body = match body_bytes {
         0 => Some(Vec::new()),
         bytes => hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, bytes)

@@ -16,6 +16,7 @@ use hyper::body::Frame;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 
 use crate::{Answer, Call};
 
@@ -128,35 +129,31 @@ impl Client {
         self.send_body(call, BodyExt::boxed(body)).await
     }
 
+    /// Sends all of these at once, on streams of the one connection: over HTTP/2 only.
+    ///
+    /// # Panics
+    /// When the client speaks HTTP/1.1.
+    pub async fn send_together(&self, calls: &[Call]) -> Vec<io::Result<Answer>> {
+        let Sender::Http2(sender) = &self.sender else {
+            panic!("HTTP/1.1 has no streams");
+        };
+        let mut running = JoinSet::new();
+        for call in calls {
+            let request = self.request(call, Full::new(call.body.clone()).boxed());
+            let mut sender = Sender::Http2(sender.clone());
+            running.spawn(bounded(async move {
+                exchange(&mut sender, request.map_err(io::Error::other)?).await
+            }));
+        }
+        running.join_all().await
+    }
+
     async fn send_body(&mut self, call: &Call, body: Body) -> io::Result<Answer> {
         if std::mem::take(&mut self.closing) {
             self.sender = Self::open(self.to, self.version).await?;
         }
         let request = self.request(call, body).map_err(io::Error::other)?;
-        let answer = bounded(async {
-            let answer = match &mut self.sender {
-                Sender::Http1(sender) => {
-                    sender.ready().await.map_err(io::Error::other)?;
-                    sender.send_request(request).await
-                }
-                Sender::Http2(sender) => {
-                    sender.ready().await.map_err(io::Error::other)?;
-                    sender.send_request(request).await
-                }
-            };
-            let (head, body) = answer.map_err(io::Error::other)?.into_parts();
-            let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
-            let headers = head.headers.iter().map(|(name, value)| {
-                let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
-                (name.as_str().to_owned(), value)
-            });
-            Ok(Answer {
-                status: head.status.as_u16(),
-                headers: headers.collect(),
-                body,
-            })
-        })
-        .await?;
+        let answer = bounded(exchange(&mut self.sender, request)).await?;
         self.closing = answer.header("connection") == Some("close");
         self.closes += usize::from(self.closing);
         Ok(answer)
@@ -175,6 +172,30 @@ impl Client {
         }
         request.body(body)
     }
+}
+
+async fn exchange(sender: &mut Sender, request: Request<Body>) -> io::Result<Answer> {
+    let answer = match sender {
+        Sender::Http1(sender) => {
+            sender.ready().await.map_err(io::Error::other)?;
+            sender.send_request(request).await
+        }
+        Sender::Http2(sender) => {
+            sender.ready().await.map_err(io::Error::other)?;
+            sender.send_request(request).await
+        }
+    };
+    let (head, body) = answer.map_err(io::Error::other)?.into_parts();
+    let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+    let headers = head.headers.iter().map(|(name, value)| {
+        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        (name.as_str().to_owned(), value)
+    });
+    Ok(Answer {
+        status: head.status.as_u16(),
+        headers: headers.collect(),
+        body,
+    })
 }
 
 async fn bounded<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T> {

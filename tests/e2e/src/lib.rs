@@ -9,11 +9,16 @@ mod client;
 mod mask;
 mod matrix;
 mod raw;
+mod server;
 mod stack;
+pub mod token;
+mod wait;
 
 pub use call::{Answer, Call};
 pub use client::{Client, Version};
 pub use mask::mask;
 pub use matrix::Combination;
 pub use raw::{Connection, post_head};
+pub use server::{Reply, Seen, Server};
 pub use stack::{Stack, run};
+pub use wait::until;

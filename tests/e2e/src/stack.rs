@@ -7,7 +7,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use serde_json::Value;
 use tempfile::TempDir;
-use testbed::{DevKeys, Engine, Gateway, TokenRequest};
+use testbed::{Algorithm, DevKeys, Engine, Gateway, GatewayBuilder, TokenRequest};
 
 use crate::Combination;
 
@@ -34,7 +34,28 @@ impl Stack {
     /// When anything does not start: the message carries the log of what did not.
     #[must_use]
     pub fn start(combination: Combination) -> Self {
-        let plugin = testbed::dev_plugin(keys()).expect("a plugin configuration");
+        Self::start_with(combination, Self::plugin(), |gateway| gateway)
+    }
+
+    /// The plugin configuration that [`Stack::start`] uses, to be changed for [`Stack::start_with`].
+    ///
+    /// # Panics
+    /// When the committed configuration cannot be read.
+    #[must_use]
+    pub fn plugin() -> Value {
+        testbed::dev_plugin(keys()).expect("a plugin configuration")
+    }
+
+    /// Starts `combination` with two workers, with that plugin configuration and as `finish` completes the gateway.
+    ///
+    /// # Panics
+    /// As [`Stack::start`].
+    #[must_use]
+    pub fn start_with(
+        combination: Combination,
+        plugin: Value,
+        finish: impl FnOnce(GatewayBuilder) -> GatewayBuilder,
+    ) -> Self {
         let target = testbed::cargo_target_dir().join("e2e");
         std::fs::create_dir_all(&target).expect("a directory for the test's data");
         let dir = tempfile::Builder::new()
@@ -47,7 +68,8 @@ impl Stack {
             .start()
             .unwrap_or_else(|error| panic!("{combination}: {error}"));
         let gateway = Gateway::of(combination.gateway, engine.address(), plugin.clone())
-            .work_dir(dir.path().join("gateway"))
+            .work_dir(dir.path().join("gateway"));
+        let gateway = finish(gateway)
             .start()
             .unwrap_or_else(|error| panic!("{combination}: {error}"));
         Self {
@@ -59,7 +81,7 @@ impl Stack {
         }
     }
 
-    /// Another gateway in front of the same engine.
+    /// Another gateway in front of the same engine, with the same plugin configuration and nothing behind it.
     ///
     /// # Panics
     /// When it does not start.
@@ -100,6 +122,28 @@ impl Stack {
     #[must_use]
     pub fn token_of(&self, request: &TokenRequest) -> String {
         keys().token(request).expect("a token")
+    }
+
+    /// A token that says exactly this, sensible or not.
+    ///
+    /// # Panics
+    /// When it cannot be signed.
+    #[must_use]
+    pub fn sign(&self, claims: Value) -> String {
+        keys().sign(Algorithm::Es256, claims).expect("a token")
+    }
+
+    /// A counter or gauge of the gateway; 0 when it was never touched.
+    ///
+    /// # Panics
+    /// When the gateway does not tell.
+    #[must_use]
+    pub fn stat(&self, name: &str) -> u64 {
+        let stats = self.gateway.stats().expect("counters");
+        let found = stats.iter().find(|(own, _)| {
+            *own == name || own.strip_suffix(name).is_some_and(|it| it.ends_with('.'))
+        });
+        found.map_or(0, |(_, value)| value)
     }
 
     /// The keys that the gateway trusts.

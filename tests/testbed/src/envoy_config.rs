@@ -88,12 +88,40 @@ impl EnvoyConfig {
         self.cluster_at(ENGINE_CLUSTER, "engine's endpoint", address)
     }
 
-    /// Finds the development issuer at `address`.
+    /// Leads the cluster `name` to `address`: one that stands in the file, as the development issuer's does, or else a new
+    /// one, which is spoken to in the client's own version of HTTP, and in HTTP/1.1 by the filter.
     ///
     /// # Errors
     /// [`Error::Config`] when the place is gone.
-    pub fn issuer_at(&mut self, address: SocketAddr) -> Result<()> {
-        self.cluster_at(ISSUER_CLUSTER, "issuer's endpoint", address)
+    pub fn cluster(&mut self, name: &str, address: SocketAddr) -> Result<()> {
+        let clusters = self.place("list of clusters", |root| {
+            root.pointer_mut("/static_resources/clusters")
+        })?;
+        if named(clusters, name).is_some() {
+            return self.cluster_at(name, "cluster's endpoint", address);
+        }
+        let clusters = self.place("list of clusters", |root| {
+            root.pointer_mut("/static_resources/clusters")?
+                .as_array_mut()
+        })?;
+        clusters.push(cluster(name, address));
+        Ok(())
+    }
+
+    /// Sends requests whose path begins with `prefix` to `cluster`. Of several prefixes the one that was added last is
+    /// looked at first, and each before those that stand in the file.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when the place is gone.
+    pub fn route(&mut self, prefix: &str, cluster: &str) -> Result<()> {
+        let routes = self.place("list of routes", |root| {
+            manager(root)?
+                .pointer_mut("/route_config/virtual_hosts/0/routes")?
+                .as_array_mut()
+        })?;
+        let route = json!({ "match": { "prefix": prefix }, "route": { "cluster": cluster, "timeout": "10s" } });
+        routes.insert(0, route);
+        Ok(())
     }
 
     fn cluster_at(&mut self, cluster: &str, what: &str, address: SocketAddr) -> Result<()> {
@@ -150,11 +178,11 @@ impl EnvoyConfig {
         std::fs::write(path, format!("{:#}\n", self.root)).map_err(Error::file("write", path))
     }
 
-    fn place<'a>(
+    fn place<'a, T>(
         &'a mut self,
         what: &str,
-        find: impl FnOnce(&'a mut Value) -> Option<&'a mut Value>,
-    ) -> Result<&'a mut Value> {
+        find: impl FnOnce(&'a mut Value) -> Option<&'a mut T>,
+    ) -> Result<&'a mut T> {
         let gone = gone(&self.source, what);
         find(&mut self.root).ok_or(gone)
     }
@@ -171,10 +199,37 @@ fn gone(source: &Path, what: &str) -> Error {
     }
 }
 
-fn wasm_config(root: &mut Value) -> Option<&mut Value> {
+/// The listener's HTTP connection manager.
+fn manager(root: &mut Value) -> Option<&mut Value> {
     let listener = named(root.pointer_mut("/static_resources/listeners")?, OURS)?;
-    let filters = listener.pointer_mut("/filter_chains/0/filters/0/typed_config/http_filters")?;
+    listener.pointer_mut("/filter_chains/0/filters/0/typed_config")
+}
+
+fn wasm_config(root: &mut Value) -> Option<&mut Value> {
+    let filters = manager(root)?.pointer_mut("/http_filters")?;
     named(filters, OURS)?.pointer_mut("/typed_config/config")
+}
+
+fn cluster(name: &str, address: SocketAddr) -> Value {
+    let options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+    json!({
+        "name": name,
+        "type": "STATIC",
+        "connect_timeout": "1s",
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": socket_address(address) } }] }],
+        },
+        "typed_extension_protocol_options": {
+            options: {
+                "@type": format!("type.googleapis.com/{options}"),
+                "use_downstream_protocol_config": {
+                    "http_protocol_options": { "enable_trailers": true },
+                    "http2_protocol_options": {},
+                },
+            },
+        },
+    })
 }
 
 fn named<'a>(list: &'a mut Value, name: &str) -> Option<&'a mut Value> {
@@ -203,7 +258,7 @@ mod tests {
         changed.admin_on(address(2)).expect("admin");
         changed.load_wasm(Path::new("/x.wasm")).expect("wasm");
         changed.engine_at(address(3)).expect("engine");
-        changed.issuer_at(address(4)).expect("issuer");
+        changed.cluster(ISSUER_CLUSTER, address(4)).expect("issuer");
         changed
             .set_plugin(json!({ "realm": "other" }))
             .expect("plugin");
@@ -229,11 +284,48 @@ mod tests {
             .load_wasm(Path::new("target/plugin/reward_points.wasm"))
             .expect("wasm");
         changed.engine_at(address(2379)).expect("engine");
-        changed.issuer_at(address(9400)).expect("issuer");
+        changed
+            .cluster(ISSUER_CLUSTER, address(9400))
+            .expect("issuer");
         changed
             .set_plugin(committed.plugin().expect("plugin").clone())
             .expect("plugin");
         assert_eq!(changed.root, committed.root);
+    }
+
+    #[test]
+    fn what_is_added_stands_beside_what_is_there() {
+        let committed = EnvoyConfig::committed().expect("the committed configuration");
+        let mut changed = committed.clone();
+        changed.cluster("orders", address(5)).expect("a cluster");
+        changed.cluster("orders", address(6)).expect("the same one");
+        changed.route("/orders", "orders").expect("a route");
+        changed
+            .route("/orders/own", ENGINE_CLUSTER)
+            .expect("another");
+        let lists = [
+            "/static_resources/clusters",
+            "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/route_config/virtual_hosts/0/routes",
+        ];
+        let [clusters, routes] = lists.map(|list| {
+            let of = |config: &EnvoyConfig| config.root.pointer(list).cloned().expect(list);
+            let (before, after) = (of(&committed), of(&changed));
+            let (before, after) = (before.as_array().cloned(), after.as_array().cloned());
+            (before.expect(list), after.expect(list))
+        });
+        assert_eq!(clusters.1[..clusters.0.len()], clusters.0);
+        assert_eq!(clusters.1.len(), clusters.0.len() + 1);
+        assert!(
+            clusters.1[clusters.0.len()]
+                .to_string()
+                .contains(r#""port_value":6}"#)
+        );
+        let prefixes: Vec<_> = routes.1[..2]
+            .iter()
+            .map(|it| &it["match"]["prefix"])
+            .collect();
+        assert_eq!(prefixes, ["/orders/own", "/orders"]);
+        assert_eq!(routes.1[2..], routes.0);
     }
 
     #[test]

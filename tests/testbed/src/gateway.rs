@@ -1,5 +1,6 @@
 //! A gateway of its own for whoever asks: Envoy or `host-sim serve`, both with the same module and plugin configuration.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -46,7 +47,11 @@ impl GatewayKind {
 pub struct GatewayBuilder {
     kind: GatewayKind,
     engine: SocketAddr,
-    issuer: Option<SocketAddr>,
+    /// Clusters besides the engine's.
+    clusters: BTreeMap<String, SocketAddr>,
+    /// By prefix: the cluster that its requests go to.
+    routes: BTreeMap<String, String>,
+    has_issuer: bool,
     plugin: Value,
     workers: u16,
     port: Option<u16>,
@@ -80,8 +85,24 @@ impl GatewayBuilder {
     /// `/.well-known/` of the gateway's own port (default: nobody is there).
     #[must_use]
     pub fn issuer(mut self, address: SocketAddr) -> Self {
-        self.issuer = Some(address);
+        self.has_issuer = true;
+        self.cluster(ISSUER_CLUSTER, address)
+    }
+
+    /// Leads the cluster `name` to `address`, for what the filter itself asks there.
+    #[must_use]
+    pub fn cluster(mut self, name: &str, address: SocketAddr) -> Self {
+        self.clusters.insert(name.to_owned(), address);
         self
+    }
+
+    /// Sends what the filter lets through and whose path begins with `prefix` to `address`. The longest prefix that fits
+    /// counts (default: 404).
+    #[must_use]
+    pub fn route(mut self, prefix: &str, address: SocketAddr) -> Self {
+        let name = format!("upstream-{}", address.port());
+        self.routes.insert(prefix.to_owned(), name.clone());
+        self.cluster(&name, address)
     }
 
     /// Loads that module (default: the one that the build made).
@@ -140,8 +161,12 @@ impl GatewayBuilder {
         config.listen_on(port.address())?;
         config.admin_on(admin.address())?;
         config.engine_at(self.engine)?;
-        if let Some(issuer) = self.issuer {
-            config.issuer_at(issuer)?;
+        for (name, address) in &self.clusters {
+            config.cluster(name, *address)?;
+        }
+        // In the order of the map a prefix of another one comes before it, and here the last one added is looked at first.
+        for (prefix, cluster) in &self.routes {
+            config.route(prefix, cluster)?;
         }
         config.load_wasm(wasm)?;
         config.set_plugin(self.plugin.clone())?;
@@ -186,13 +211,19 @@ impl GatewayBuilder {
             "--engine".into(),
             self.engine.to_string().into(),
         ];
-        if let Some(issuer) = self.issuer {
+        for (name, address) in &self.clusters {
             args.push("--cluster".into());
-            args.push(format!("{ISSUER_CLUSTER}={issuer}").into());
-            for prefix in ISSUER_PREFIXES {
-                args.push("--route".into());
-                args.push(format!("{prefix}={ISSUER_CLUSTER}").into());
-            }
+            args.push(format!("{name}={address}").into());
+        }
+        let issuer = ISSUER_PREFIXES.iter().filter(|_| self.has_issuer);
+        let issuer = issuer.map(|prefix| (*prefix, ISSUER_CLUSTER));
+        let routes = self
+            .routes
+            .iter()
+            .map(|(prefix, name)| (&**prefix, &**name));
+        for (prefix, name) in issuer.chain(routes) {
+            args.push("--route".into());
+            args.push(format!("{prefix}={name}").into());
         }
         Ok(args)
     }
@@ -227,7 +258,9 @@ impl Gateway {
         GatewayBuilder {
             kind,
             engine,
-            issuer: None,
+            clusters: BTreeMap::new(),
+            routes: BTreeMap::new(),
+            has_issuer: false,
             plugin,
             workers: DEFAULT_WORKERS,
             port: None,
