@@ -113,6 +113,20 @@ impl SigningKey {
         Self { pair, id }
     }
 
+    /// The same key under another `kid`, as an issuer may name it that does not use thumbprints.
+    #[must_use]
+    pub fn with_id(self, id: &str) -> Self {
+        let pair = match self.pair {
+            Pair::Rs256(pair) => Pair::Rs256(Box::new(pair.with_key_id(id))),
+            Pair::Es256(pair) => Pair::Es256(pair.with_key_id(id)),
+            Pair::EdDsa(pair) => Pair::EdDsa(pair.with_key_id(id)),
+        };
+        Self {
+            pair,
+            id: id.to_owned(),
+        }
+    }
+
     /// Its `kid`.
     #[must_use]
     pub fn id(&self) -> &str {

@@ -240,6 +240,12 @@ impl Vm {
         self.state().streams.keys().copied().collect()
     }
 
+    /// Bytes of the module's linear memory. It never shrinks, so this is also the most that it ever was.
+    pub fn memory_bytes(&self) -> usize {
+        let guest = self.state().guest.as_ref();
+        guest.map_or(0, |guest| guest.memory.data_size(&self.store))
+    }
+
     fn take_log(&mut self) -> Vec<(LogLevel, String)> {
         self.take_effects()
             .into_iter()

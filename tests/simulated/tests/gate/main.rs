@@ -1,0 +1,5 @@
+//! What clients and operators of a gateway with several workers see when keys rotate, when the issuer fails, lies or
+//! floods, when a worker is lost, when the clock jumps and when tokens are revoked. All in simulated time.
+
+mod common;
+mod rotation;
