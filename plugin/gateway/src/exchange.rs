@@ -18,7 +18,7 @@ use std::rc::Rc;
 use ledger::Timestamp;
 
 use self::incoming::{Arrived, Incoming};
-use self::judge::judge;
+use self::judge::{Request, judge};
 use self::request::{Accepted, Asked};
 use crate::accounts::job::{Job, Outcome, Written};
 use crate::api::failure::{Context, Failure};
@@ -113,7 +113,7 @@ enum State {
 enum Reached {
     PassOn(Box<Onward>),
     /// Not to be judged yet.
-    Held(Box<Incoming>),
+    Held,
     /// The answer to a browser's question; it is complete as it is.
     Preflight(Reply),
     Body(Box<Accepted>),
@@ -142,11 +142,30 @@ impl Exchange {
     pub fn advance(&mut self, input: Input<'_>, worker: &mut Worker, host: &impl Host) -> Step {
         let reached = match (std::mem::replace(&mut self.state, State::Settled), input) {
             (State::New, Input::Head { headers, end }) => {
-                let incoming = self.head(headers, end, worker, host);
-                judge(self.id, incoming, worker, host)
+                let request = read(headers, end, worker);
+                if !request.forged.is_empty() {
+                    host.count(Counter::ForgedIdentity);
+                }
+                let mut body = Arrived::default();
+                let reached = judge(self.id, &request, &mut body, worker, host);
+                if !matches!(reached, Ok(Reached::PassOn(_))) {
+                    self.frame = Frame::of(&request.head);
+                }
+                if matches!(reached, Ok(Reached::Held)) {
+                    return self.hold(Box::new(Incoming::new(headers, end, body)));
+                }
+                reached
             }
-            (State::AwaitsAccess(incoming), Input::News(News::Access)) => {
-                judge(self.id, incoming, worker, host)
+            (State::AwaitsAccess(mut incoming), Input::News(News::Access)) => {
+                let mut body = std::mem::take(&mut incoming.body);
+                let headers = incoming.headers();
+                let request = read(&headers, incoming.end, worker);
+                let reached = judge(self.id, &request, &mut body, worker, host);
+                if matches!(reached, Ok(Reached::Held)) {
+                    incoming.body = body;
+                    return self.hold(incoming);
+                }
+                reached
             }
             (State::AwaitsAccess(incoming), Input::BodyGrown { total_bytes }) => {
                 return self.keep(incoming, Arrived::Part { total_bytes });
@@ -198,15 +217,8 @@ impl Exchange {
                 host.count(Counter::PassedOn);
                 return Step::PassOn(onward);
             }
-            Ok(Reached::Held(incoming)) => {
-                // More of the body may come meanwhile.
-                let step = match incoming.end {
-                    true => Step::AwaitOutcome,
-                    false => Step::AwaitBody,
-                };
-                self.state = State::AwaitsAccess(incoming);
-                return step;
-            }
+            // Held where it was judged.
+            Ok(Reached::Held) => return Step::AwaitOutcome,
             Ok(Reached::Preflight(reply)) => return answer(reply, host),
             Ok(Reached::Body(accepted)) => {
                 self.state = State::AwaitsBody(accepted);
@@ -228,17 +240,23 @@ impl Exchange {
         answer(self.decorated(reply, worker), host)
     }
 
-    /// Keeps what of a body came before its request could be judged.
-    fn keep(&mut self, mut incoming: Box<Incoming>, body: Arrived) -> Step {
+    /// Waits with a request that cannot be judged yet; more of its body may come meanwhile.
+    fn hold(&mut self, incoming: Box<Incoming>) -> Step {
         // What is not for the API is passed on as it stands in the host's buffer.
-        let more =
-            matches!(body, Arrived::Part { .. }) && Target::of(&incoming.head.path).is_some();
-        incoming.body = body;
+        let wants_more = !incoming.end
+            && matches!(incoming.body, Arrived::Nothing | Arrived::Part { .. })
+            && Target::of(incoming.path()).is_some();
         self.state = State::AwaitsAccess(incoming);
-        match more {
+        match wants_more {
             true => Step::AwaitBody,
             false => Step::AwaitOutcome,
         }
+    }
+
+    /// Keeps what of a body came before its request could be judged.
+    fn keep(&mut self, mut incoming: Box<Incoming>, body: Arrived) -> Step {
+        incoming.body = body;
+        self.hold(incoming)
     }
 
     /// What the browser of another origin must be told besides.
@@ -247,33 +265,6 @@ impl Exchange {
             Some(cors) => cors.decorate(reply, self.frame.origin.as_deref()),
             None => reply,
         }
-    }
-
-    /// Reads the head and keeps what every reply will need of it.
-    fn head(
-        &mut self,
-        headers: &[(&[u8], &[u8])],
-        end: bool,
-        worker: &Worker,
-        host: &impl Host,
-    ) -> Box<Incoming> {
-        let policy = worker.policy();
-        let names = headers.iter().map(|&(name, _)| name);
-        let forged: Vec<String> = names
-            .filter(|name| policy.identity_headers().covers(name))
-            .map(|name| String::from_utf8_lossy(name).into_owned())
-            .collect();
-        if !forged.is_empty() {
-            host.count(Counter::ForgedIdentity);
-        }
-        let head = Head::read(headers.iter().copied());
-        self.frame = Frame::of(&head);
-        Box::new(Incoming {
-            head,
-            forged,
-            end,
-            body: Arrived::default(),
-        })
     }
 
     fn context<'a>(&'a self, worker: &'a Worker, now: Timestamp) -> Context<'a> {
@@ -305,9 +296,24 @@ impl Exchange {
     }
 }
 
+/// Reads a head.
+fn read<'a>(headers: &[(&'a [u8], &'a [u8])], end: bool, worker: &Worker) -> Request<'a> {
+    let policy = worker.policy();
+    let names = headers.iter().map(|&(name, _)| name);
+    let forged = names
+        .filter(|name| policy.identity_headers().covers(name))
+        .map(|name| String::from_utf8_lossy(name).into_owned())
+        .collect();
+    Request {
+        head: Head::read(headers.iter().copied()),
+        forged,
+        end,
+    }
+}
+
 impl Frame {
-    fn of(head: &Head) -> Self {
-        let path = match Target::of(&head.path) {
+    fn of(head: &Head<'_>) -> Self {
+        let path = match Target::of(head.path) {
             Some(target) => target.below_prefix,
             None => head
                 .path

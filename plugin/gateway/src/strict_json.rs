@@ -4,14 +4,15 @@
 //! resolved. Decides on form only, for tokens and for bodies; what a member means is known to whoever asked. The size of
 //! the input is bounded by its callers.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
-/// A JSON value.
+/// A JSON value. Texts are borrowed from what was parsed, unless an escape stood in them.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Json {
+pub(crate) enum Json<'a> {
     /// `null`.
     Null,
     /// `true` or `false`.
@@ -23,27 +24,27 @@ pub(crate) enum Json {
     /// Any other number.
     Float(f64),
     /// A string.
-    String(String),
+    String(Cow<'a, str>),
     /// An array.
-    Array(Vec<Json>),
+    Array(Vec<Json<'a>>),
     /// An object.
-    Object(Object),
+    Object(Object<'a>),
 }
 
 /// The members of a JSON object, in the order they stand; no name twice.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Object(Vec<(String, Json)>);
+pub(crate) struct Object<'a>(Vec<(Cow<'a, str>, Json<'a>)>);
 
-impl Object {
+impl<'a> Object<'a> {
     /// The member called `name`, also when it is `null`.
-    pub(crate) fn get(&self, name: &str) -> Option<&Json> {
+    pub(crate) fn get(&self, name: &str) -> Option<&Json<'a>> {
         self.0
             .iter()
             .find_map(|(member, value)| (member == name).then_some(value))
     }
 
     /// The member called `name`, unless it is `null`.
-    pub(crate) fn get_non_null(&self, name: &str) -> Option<&Json> {
+    pub(crate) fn get_non_null(&self, name: &str) -> Option<&Json<'a>> {
         self.get(name).filter(|value| !matches!(value, Json::Null))
     }
 }
@@ -52,7 +53,10 @@ impl Object {
 ///
 /// # Errors
 /// serde_json's error with line and column: syntax, invalid UTF-8, a name twice, too deep, anything behind the object.
-pub(crate) fn parse_object(bytes: &[u8], max_nesting: usize) -> Result<Object, serde_json::Error> {
+pub(crate) fn parse_object(
+    bytes: &[u8],
+    max_nesting: usize,
+) -> Result<Object<'_>, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = Strict {
         levels_left: max_nesting,
@@ -81,50 +85,54 @@ impl Strict {
 }
 
 impl<'de> DeserializeSeed<'de> for Strict {
-    type Value = Json;
+    type Value = Json<'de>;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Json, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Json<'de>, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
 impl<'de> Visitor<'de> for Strict {
-    type Value = Json;
+    type Value = Json<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON value")
     }
 
-    fn visit_unit<E>(self) -> Result<Json, E> {
+    fn visit_unit<E>(self) -> Result<Json<'de>, E> {
         Ok(Json::Null)
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
+    fn visit_bool<E>(self, value: bool) -> Result<Json<'de>, E> {
         Ok(Json::Bool(value))
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
+    fn visit_u64<E>(self, value: u64) -> Result<Json<'de>, E> {
         Ok(Json::Unsigned(value))
     }
 
     // serde_json calls this for negative numbers only.
-    fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
+    fn visit_i64<E>(self, value: i64) -> Result<Json<'de>, E> {
         Ok(Json::Negative(value))
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
+    fn visit_f64<E>(self, value: f64) -> Result<Json<'de>, E> {
         Ok(Json::Float(value))
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Json, E> {
-        Ok(Json::String(value.to_owned()))
+    fn visit_str<E>(self, value: &str) -> Result<Json<'de>, E> {
+        Ok(Json::String(Cow::Owned(value.to_owned())))
     }
 
-    fn visit_string<E>(self, value: String) -> Result<Json, E> {
-        Ok(Json::String(value))
+    fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Json<'de>, E> {
+        Ok(Json::String(Cow::Borrowed(value)))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Json, A::Error> {
+    fn visit_string<E>(self, value: String) -> Result<Json<'de>, E> {
+        Ok(Json::String(Cow::Owned(value)))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Json<'de>, A::Error> {
         let inner = self.deeper()?;
         let mut array = Vec::new();
         while let Some(element) = elements.next_element_seed(inner)? {
@@ -133,11 +141,11 @@ impl<'de> Visitor<'de> for Strict {
         Ok(Json::Array(array))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Json, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Json<'de>, A::Error> {
         let inner = self.deeper()?;
         let mut seen = Names::default();
         let mut object = Vec::new();
-        while let Some(name) = members.next_key::<String>()? {
+        while let Some(Name(name)) = members.next_key()? {
             if !seen.insert(&name, &object) {
                 return Err(A::Error::custom("an object names a key twice"));
             }
@@ -147,6 +155,11 @@ impl<'de> Visitor<'de> for Strict {
         Ok(Json::Object(Object(object)))
     }
 }
+
+/// The name of a member.
+#[derive(serde::Deserialize)]
+#[serde(transparent)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// The names of an object that have been read: looked through while they are few, as they are in every token and almost
 /// every body, and kept in order when they become many.
@@ -158,12 +171,15 @@ impl Names {
     const FEW: usize = 24;
 
     /// Takes note of `name`, after all of `members`. Whether it is new.
-    fn insert(&mut self, name: &str, members: &[(String, Json)]) -> bool {
+    fn insert(&mut self, name: &str, members: &[(Cow<'_, str>, Json<'_>)]) -> bool {
         if members.len() < Self::FEW {
             return members.iter().all(|(member, _)| member != name);
         }
         if self.0.is_empty() {
-            self.0 = members.iter().map(|(member, _)| member.clone()).collect();
+            self.0 = members
+                .iter()
+                .map(|(member, _)| member.clone().into_owned())
+                .collect();
         }
         self.0.insert(name.to_owned())
     }
@@ -175,7 +191,7 @@ mod tests {
 
     const LEVELS: usize = 16;
 
-    fn parse(text: &[u8]) -> Option<Object> {
+    fn parse(text: &[u8]) -> Option<Object<'_>> {
         parse_object(text, LEVELS).ok()
     }
 
@@ -249,7 +265,8 @@ mod tests {
             ("1e3", None),
             ("1E0", None),
         ] {
-            let object = parse(format!("{{\"n\":{text}}}").as_bytes()).unwrap();
+            let text = format!("{{\"n\":{text}}}");
+            let object = parse(text.as_bytes()).unwrap();
             let found = match object.get("n") {
                 Some(Json::Unsigned(number)) => Some(*number),
                 _ => None,

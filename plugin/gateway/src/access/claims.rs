@@ -23,11 +23,11 @@ pub(super) struct Claims<'a> {
     pub(super) expires_ms: Option<i64>,
     pub(super) not_before_ms: Option<i64>,
     pub(super) issued_ms: Option<i64>,
-    audience: Option<&'a Json>,
+    audience: Option<&'a Json<'a>>,
 }
 
 impl<'a> Claims<'a> {
-    pub(super) fn of(claims: &'a Object) -> Result<Self, Unauthenticated> {
+    pub(super) fn of(claims: &'a Object<'a>) -> Result<Self, Unauthenticated> {
         let subject = text(claims, "sub")?;
         let token_id = text(claims, "jti")?;
         let fits = |text: &str, max_bytes: usize| {
@@ -61,8 +61,7 @@ impl<'a> Claims<'a> {
 
     /// Whether the token is meant for one of `accepted`. A single string is an array of one; anything else is meant for nobody.
     pub(super) fn is_for_any_of(&self, accepted: &[String]) -> bool {
-        let is_accepted =
-            |value: &Json| matches!(value, Json::String(audience) if accepted.contains(audience));
+        let is_accepted = |value: &Json<'_>| matches!(value, Json::String(audience) if accepted.iter().any(|it| it == audience));
         match self.audience {
             Some(Json::Array(audiences)) => {
                 audiences
@@ -76,7 +75,7 @@ impl<'a> Claims<'a> {
     }
 }
 
-fn text<'a>(claims: &'a Object, name: &str) -> Result<Option<&'a str>, Unauthenticated> {
+fn text<'a>(claims: &'a Object<'a>, name: &str) -> Result<Option<&'a str>, Unauthenticated> {
     match claims.get(name) {
         None => Ok(None),
         Some(Json::String(text)) => Ok(Some(text)),
@@ -84,7 +83,7 @@ fn text<'a>(claims: &'a Object, name: &str) -> Result<Option<&'a str>, Unauthent
     }
 }
 
-fn time(claims: &Object, name: &str) -> Result<Option<i64>, Unauthenticated> {
+fn time(claims: &Object<'_>, name: &str) -> Result<Option<i64>, Unauthenticated> {
     match claims.get(name) {
         None => Ok(None),
         Some(value) => match milliseconds(value) {
@@ -95,7 +94,7 @@ fn time(claims: &Object, name: &str) -> Result<Option<i64>, Unauthenticated> {
 }
 
 /// A NumericDate (RFC 7519) in milliseconds, rounded to the nearest. `None` unless it is a number from 0 to the year 9999.
-fn milliseconds(date: &Json) -> Option<i64> {
+fn milliseconds(date: &Json<'_>) -> Option<i64> {
     match date {
         Json::Unsigned(seconds) if *seconds <= MAX_NUMERIC_DATE => {
             i64::try_from(*seconds).ok()?.checked_mul(1000)

@@ -111,7 +111,7 @@ impl KeySet {
     }
 }
 
-fn usable(key: &Json, algorithms: AlgorithmSet) -> Option<Key> {
+fn usable(key: &Json<'_>, algorithms: AlgorithmSet) -> Option<Key> {
     let Json::Object(members) = key else {
         return None;
     };
@@ -123,17 +123,17 @@ fn usable(key: &Json, algorithms: AlgorithmSet) -> Option<Key> {
 }
 
 /// The members that matter, if each that is there has the right type.
-fn jwk(members: &Object) -> Option<JwkConfig> {
+fn jwk(members: &Object<'_>) -> Option<JwkConfig> {
     let text = |name: &str| match members.get(name) {
         None => Some(None),
-        Some(Json::String(text)) => Some(Some(text.clone())),
+        Some(Json::String(text)) => Some(Some(text.clone().into_owned())),
         Some(_) => None,
     };
     let key_ops = match members.get("key_ops") {
         None => None,
         Some(Json::Array(operations)) => {
-            let name = |operation: &Json| match operation {
-                Json::String(name) => Some(name.clone()),
+            let name = |operation: &Json<'_>| match operation {
+                Json::String(name) => Some(name.clone().into_owned()),
                 _ => None,
             };
             Some(operations.iter().map(name).collect::<Option<Vec<_>>>()?)

@@ -38,15 +38,15 @@ impl ClaimValue {
         }
     }
 
-    fn of(value: &Json) -> Option<Self> {
+    fn of(value: &Json<'_>) -> Option<Self> {
         match value {
-            Json::String(text) => Some(Self::Text(text.clone())),
+            Json::String(text) => Some(Self::Text(text.clone().into_owned())),
             Json::Bool(value) => Some(Self::Bool(*value)),
             Json::Unsigned(number) => Some(Self::Integer(i128::from(*number))),
             Json::Negative(number) => Some(Self::Integer(i128::from(*number))),
             Json::Array(elements) if elements.len() <= MAX_CLAIM_TEXTS => {
-                let text = |element: &Json| match element {
-                    Json::String(text) => Some(text.clone()),
+                let text = |element: &Json<'_>| match element {
+                    Json::String(text) => Some(text.clone().into_owned()),
                     _ => None,
                 };
                 let texts: Option<Vec<String>> = elements.iter().map(text).collect();
@@ -82,7 +82,7 @@ impl KeptNames {
         Ok(Self(distinct.into()))
     }
 
-    pub(super) fn keep(&self, claims: &Object) -> KeptClaims {
+    pub(super) fn keep(&self, claims: &Object<'_>) -> KeptClaims {
         let value = |name: &String| claims.get(name).and_then(ClaimValue::of);
         KeptClaims {
             names: Arc::clone(&self.0),

@@ -38,7 +38,7 @@ pub(super) struct ScopeClaim {
 }
 
 impl ScopeClaim {
-    pub(super) fn of(claims: &Object) -> Result<Self, Unauthenticated> {
+    pub(super) fn of(claims: &Object<'_>) -> Result<Self, Unauthenticated> {
         let malformed = Unauthenticated::MalformedScopes;
         let present = CLAIMS
             .into_iter()

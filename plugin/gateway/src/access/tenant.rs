@@ -78,23 +78,23 @@ impl TenantRule {
     /// The tenant that the claim or the one pseudo-scope names; both may, when they agree.
     pub(super) fn tenant(
         &self,
-        claims: &Object,
+        claims: &Object<'_>,
         from_scopes: &[String],
     ) -> Result<Tenant, Unauthenticated> {
         let refused = Unauthenticated::NoTenant;
         let from_claim = match claims.get(&self.claim) {
             None => None,
-            Some(Json::String(name)) => Some(name),
+            Some(Json::String(name)) => Some(&**name),
             Some(_) => return Err(refused),
         };
         let name = match (from_claim, from_scopes) {
             (Some(name), []) => name,
-            (None, [name]) => name,
+            (None, [name]) => name.as_str(),
             (Some(name), [same]) if name == same => name,
             _ => return Err(refused),
         };
         if self.matches(name) {
-            Ok(Tenant(name.as_str().into()))
+            Ok(Tenant(name.into()))
         } else {
             Err(refused)
         }

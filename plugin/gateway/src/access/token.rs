@@ -72,7 +72,8 @@ impl fmt::Debug for BearerToken<'_> {
 pub(super) struct Parts<'a> {
     /// What was signed: the first two segments with the dot between them, as sent.
     pub(super) signing_input: &'a [u8],
-    pub(super) header: Object,
+    /// The header's JSON text.
+    header: Vec<u8>,
     /// The claims' JSON text.
     pub(super) claims: Vec<u8>,
     pub(super) signature: Vec<u8>,
@@ -106,11 +107,15 @@ impl<'a> Parts<'a> {
         }
         Ok(Self {
             signing_input,
-            header: parse_object(&header, MAX_NESTING)
-                .map_err(|_| Unauthenticated::MalformedHeader)?,
+            header,
             claims,
             signature,
         })
+    }
+
+    /// The header's members.
+    pub(super) fn header(&self) -> Result<Object<'_>, Unauthenticated> {
+        parse_object(&self.header, MAX_NESTING).map_err(|_| Unauthenticated::MalformedHeader)
     }
 }
 
@@ -121,16 +126,14 @@ pub(super) struct Header<'a> {
 }
 
 impl<'a> Header<'a> {
-    pub(super) fn of(header: &'a Object) -> Result<Self, Unauthenticated> {
+    pub(super) fn of(header: &'a Object<'a>) -> Result<Self, Unauthenticated> {
         let malformed = Unauthenticated::MalformedHeader;
         let Some(Json::String(algorithm)) = header.get("alg") else {
             return Err(malformed);
         };
         let kid = match header.get("kid") {
             None => None,
-            Some(Json::String(kid)) if !kid.is_empty() && kid.len() <= MAX_NAME_BYTES => {
-                Some(kid.as_str())
-            }
+            Some(Json::String(kid)) if !kid.is_empty() && kid.len() <= MAX_NAME_BYTES => Some(kid),
             Some(_) => return Err(malformed),
         };
         match header.get("typ") {
@@ -142,7 +145,10 @@ impl<'a> Header<'a> {
             return Err(Unauthenticated::CriticalExtension);
         }
         let algorithm = Algorithm::from_name(algorithm).ok_or(Unauthenticated::UnknownAlgorithm)?;
-        Ok(Self { algorithm, kid })
+        Ok(Self {
+            algorithm,
+            kid: kid.map(|kid| &**kid),
+        })
     }
 }
 

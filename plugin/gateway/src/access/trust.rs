@@ -105,7 +105,8 @@ impl Access {
         look: &mut Look,
     ) -> Result<VerifiedToken, Unauthenticated> {
         let parts = Parts::of(token)?;
-        let header = Header::of(&parts.header)?;
+        let members = parts.header()?;
+        let header = Header::of(&members)?;
         let object = parse_object(&parts.claims, MAX_NESTING)
             .map_err(|_| Unauthenticated::MalformedClaims)?;
         let claims = Claims::of(&object)?;

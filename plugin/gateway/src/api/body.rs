@@ -87,7 +87,7 @@ pub fn redeem_points(bytes: &[u8], rules: Rules) -> Result<Entry<Redemption>, Ba
     })
 }
 
-fn added_entry(entry: &Object, rules: Rules) -> Result<Entry<NewLot>, BadInput> {
+fn added_entry(entry: &Object<'_>, rules: Rules) -> Result<Entry<NewLot>, BadInput> {
     Ok(Entry {
         id: text(entry, "id", EntryId::new)?,
         content: NewLot {
@@ -101,11 +101,11 @@ fn added_entry(entry: &Object, rules: Rules) -> Result<Entry<NewLot>, BadInput> 
     })
 }
 
-fn object(bytes: &[u8]) -> Result<Object, BadInput> {
+fn object(bytes: &[u8]) -> Result<Object<'_>, BadInput> {
     parse_object(bytes, MAX_NESTING).map_err(|error| BadInput::Json(error.to_string()))
 }
 
-fn points(entry: &Object) -> Result<Points, BadInput> {
+fn points(entry: &Object<'_>) -> Result<Points, BadInput> {
     match entry.get_non_null("points") {
         Some(&Json::Unsigned(number)) => Points::new(number),
         _ => None,
@@ -116,7 +116,7 @@ fn points(entry: &Object) -> Result<Points, BadInput> {
     })
 }
 
-fn created_at(entry: &Object, rules: Rules) -> Result<Option<Timestamp>, BadInput> {
+fn created_at(entry: &Object<'_>, rules: Rules) -> Result<Option<Timestamp>, BadInput> {
     if rules.allow_backdating {
         time(entry, "createdAt")
     } else {
@@ -124,7 +124,7 @@ fn created_at(entry: &Object, rules: Rules) -> Result<Option<Timestamp>, BadInpu
     }
 }
 
-fn time(entry: &Object, name: &'static str) -> Result<Option<Timestamp>, BadInput> {
+fn time(entry: &Object<'_>, name: &'static str) -> Result<Option<Timestamp>, BadInput> {
     string(entry, name)?
         .map(|text| {
             Timestamp::parse_rfc3339(text).ok_or_else(|| BadInput::Field {
@@ -137,7 +137,7 @@ fn time(entry: &Object, name: &'static str) -> Result<Option<Timestamp>, BadInpu
 }
 
 fn text<T>(
-    entry: &Object,
+    entry: &Object<'_>,
     name: &'static str,
     new: impl Fn(String) -> Result<T, InvalidText>,
 ) -> Result<Option<T>, BadInput> {
@@ -151,7 +151,7 @@ fn text<T>(
         .transpose()
 }
 
-fn string<'a>(entry: &'a Object, name: &'static str) -> Result<Option<&'a str>, BadInput> {
+fn string<'a>(entry: &'a Object<'_>, name: &'static str) -> Result<Option<&'a str>, BadInput> {
     match entry.get_non_null(name) {
         None => Ok(None),
         Some(Json::String(text)) => Ok(Some(text)),

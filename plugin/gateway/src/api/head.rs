@@ -1,6 +1,9 @@
 //! A request's header block, read in one pass.
 //!
-//! Picks out what the gateway looks at and notes what was sent twice. Values stay bytes: a client may send any.
+//! Picks out what the gateway looks at and notes what was sent twice. Values stay bytes: a client may send any; and they
+//! stay where they are, for most requests are judged while the host still holds their head.
+
+use std::borrow::Cow;
 
 /// The longest `:path` that is copied into an error body's `instance`; longer ones are cut there.
 pub const MAX_ECHOED_PATH_BYTES: usize = 1024;
@@ -10,49 +13,49 @@ const BEARER: &[u8] = b"Bearer ";
 
 /// The headers of one request that the gateway looks at.
 #[derive(Clone, Default)]
-pub struct Head {
+pub struct Head<'a> {
     /// `:method`
-    pub method: Vec<u8>,
+    pub method: &'a [u8],
     /// `:path`, with its query, as sent.
-    pub path: Vec<u8>,
+    pub path: &'a [u8],
     /// `authorization`
-    pub authorization: Once,
+    pub authorization: Once<'a>,
     /// `idempotency-key`
-    pub idempotency_key: Once,
+    pub idempotency_key: Once<'a>,
     /// `content-type`
-    pub content_type: Once,
+    pub content_type: Once<'a>,
     /// `content-length`
-    pub content_length: Once,
+    pub content_length: Once<'a>,
     /// `emporix-tenant`
-    pub tenant: Once,
+    pub tenant: Once<'a>,
     /// `x-total-count`
-    pub total_count: Once,
+    pub total_count: Once<'a>,
     /// `x-request-id`, as the proxy has set it.
-    pub request_id: Once,
+    pub request_id: Once<'a>,
     /// `origin`
-    pub origin: Once,
+    pub origin: Once<'a>,
     /// `access-control-request-method`
-    pub preflight_method: Once,
+    pub preflight_method: Once<'a>,
     /// `accept`, all values joined by a comma (RFC 9110, section 5.3).
-    pub accept: Vec<u8>,
+    pub accept: Cow<'a, [u8]>,
 }
 
 /// A header that makes sense only once.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub enum Once {
+pub enum Once<'a> {
     /// It was not sent.
     #[default]
     Absent,
     /// It was sent once, with this value.
-    Sent(Vec<u8>),
+    Sent(&'a [u8]),
     /// It was sent several times.
     Repeated,
 }
 
-impl Once {
-    fn note(&mut self, value: &[u8]) {
+impl<'a> Once<'a> {
+    fn note(&mut self, value: &'a [u8]) {
         *self = match self {
-            Self::Absent => Self::Sent(value.to_vec()),
+            Self::Absent => Self::Sent(value),
             _ => Self::Repeated,
         };
     }
@@ -74,7 +77,7 @@ impl Once {
 
     /// The value when it was sent exactly once.
     #[must_use]
-    pub fn value(&self) -> Option<&[u8]> {
+    pub fn value(&self) -> Option<&'a [u8]> {
         match self {
             Self::Sent(value) => Some(value),
             _ => None,
@@ -88,25 +91,28 @@ impl Once {
     }
 }
 
-impl Head {
+impl<'a> Head<'a> {
     /// Reads a header block. Names are compared without regard to case.
-    pub fn read<'a>(headers: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> Self {
+    pub fn read(headers: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> Self {
         let mut head = Self::default();
         for (name, value) in headers {
             let once = match name {
                 b":method" => {
-                    head.method = value.to_vec();
+                    head.method = value;
                     continue;
                 }
                 b":path" => {
-                    head.path = value.to_vec();
+                    head.path = value;
                     continue;
                 }
                 name if name.eq_ignore_ascii_case(b"accept") => {
-                    if !head.accept.is_empty() {
-                        head.accept.push(b',');
+                    if head.accept.is_empty() {
+                        head.accept = Cow::Borrowed(value);
+                    } else {
+                        let joined = head.accept.to_mut();
+                        joined.push(b',');
+                        joined.extend_from_slice(value);
                     }
-                    head.accept.extend_from_slice(value);
                     continue;
                 }
                 name if name.eq_ignore_ascii_case(b"authorization") => &mut head.authorization,
@@ -169,6 +175,6 @@ mod tests {
         assert!(head.idempotency_key.is_repeated());
         assert_eq!(head.idempotency_key.value(), None);
         assert!(head.content_type == Once::Absent);
-        assert_eq!(head.accept, b"text/html,*/*");
+        assert_eq!(&*head.accept, b"text/html,*/*");
     }
 }

@@ -32,7 +32,7 @@ pub fn customer_id(segment: &[u8]) -> Result<CustomerId, BadInput> {
 ///
 /// # Errors
 /// [`BadInput::RepeatedHeader`], [`BadInput::IdempotencyKey`]
-pub fn idempotency_key(header: &Once) -> Result<Option<&[u8]>, BadInput> {
+pub fn idempotency_key<'a>(header: &Once<'a>) -> Result<Option<&'a [u8]>, BadInput> {
     match header {
         Once::Absent => Ok(None),
         Once::Repeated => Err(BadInput::RepeatedHeader("Idempotency-Key")),
@@ -40,7 +40,7 @@ pub fn idempotency_key(header: &Once) -> Result<Option<&[u8]>, BadInput> {
             let fits = (1..=MAX_IDEMPOTENCY_KEY_BYTES).contains(&key.len());
             let visible = key.iter().all(u8::is_ascii_graphic);
             (fits && visible)
-                .then_some(Some(key.as_slice()))
+                .then_some(Some(*key))
                 .ok_or(BadInput::IdempotencyKey)
         }
     }
@@ -223,8 +223,7 @@ mod tests {
             (b"\xff", false),
             (&[b'x'; MAX_IDEMPOTENCY_KEY_BYTES + 1], false),
         ] {
-            let result =
-                idempotency_key(&Once::Sent(key.to_vec())).map(|it| it.map(<[u8]>::to_vec));
+            let result = idempotency_key(&Once::Sent(key)).map(|it| it.map(<[u8]>::to_vec));
             assert_eq!(result.is_ok(), accepted, "{key:?}");
         }
         assert_eq!(

@@ -1,25 +1,48 @@
-//! A request as far as it has come: its head, whether more follows, and what of its body came before it was judged.
+//! A request that cannot be judged yet: its head, and what of its body has come meanwhile.
 //!
-//! A request is judged when its head is there. Where that has to wait (for a key, say), the body goes on arriving; it is
-//! kept here, within the bounds that would count anyway.
-
-use crate::api::head::Head;
+//! A request is judged while the host holds its head. Where the judgement has to wait (for a key, say), the head is kept
+//! here, and so is the body that goes on arriving, within the bounds that would count anyway.
 
 /// A request that is not judged yet.
-#[derive(Clone)]
 pub(super) struct Incoming {
-    pub(super) head: Head,
-    /// Names of headers that only the gateway may set, as the client sent them.
-    pub(super) forged: Vec<String>,
+    /// Names and values, as they were sent.
+    headers: Vec<(Vec<u8>, Vec<u8>)>,
     /// Whether the head is all there is.
     pub(super) end: bool,
     pub(super) body: Arrived,
 }
 
+impl Incoming {
+    pub(super) fn new(headers: &[(&[u8], &[u8])], end: bool, body: Arrived) -> Self {
+        Self {
+            headers: headers
+                .iter()
+                .map(|&(name, value)| (name.to_vec(), value.to_vec()))
+                .collect(),
+            end,
+            body,
+        }
+    }
+
+    pub(super) fn headers(&self) -> Vec<(&[u8], &[u8])> {
+        self.headers
+            .iter()
+            .map(|(name, value)| (name.as_slice(), value.as_slice()))
+            .collect()
+    }
+
+    /// The raw path.
+    pub(super) fn path(&self) -> &[u8] {
+        let mut headers = self.headers.iter();
+        let path = headers.find(|(name, _)| name == b":path");
+        path.map_or(b"", |(_, value)| value)
+    }
+}
+
 /// What of a body has arrived.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) enum Arrived {
-    /// So many bytes, and not the end.
+    /// Nothing.
     #[default]
     Nothing,
     /// So many bytes, and not the end.

@@ -4,7 +4,7 @@
 //! that are only guarded. What a token must be is known to the gate, what a route demands to the rules.
 
 use super::decision::{Caller, Decision, Verdict};
-use super::incoming::{Arrived, Incoming};
+use super::incoming::Arrived;
 use super::request::Accepted;
 use super::{Onward, Reached, into_job};
 use crate::access::{Forbidden, Permit, Unauthenticated};
@@ -23,33 +23,42 @@ use crate::worker::Worker;
 /// What a route that is not the API's is called in the log when no rule is for it.
 const NO_ROUTE: &str = "";
 
-/// Judges a request. It comes back as it was where a decision has to wait.
+/// A request as far as it is known when it is judged.
+pub(super) struct Request<'a> {
+    pub(super) head: Head<'a>,
+    /// Names of headers that only the gateway may set, as the client sent them.
+    pub(super) forged: Vec<String>,
+    /// Whether the head is all there is.
+    pub(super) end: bool,
+}
+
+/// Judges a request. What of its body has come is taken when it is needed, and left where a decision has to wait.
 pub(super) fn judge(
     exchange: ExchangeId,
-    incoming: Box<Incoming>,
+    request: &Request<'_>,
+    body: &mut Arrived,
     worker: &mut Worker,
     host: &impl Host,
 ) -> Result<Reached, Failure> {
     let policy = worker.policy();
-    let path = incoming.head.path.clone();
-    match Target::of(&path) {
+    match Target::of(request.head.path) {
         Some(target) => {
-            if let Some(reply) = preflight(&policy, &incoming.head, &target) {
+            if let Some(reply) = preflight(&policy, &request.head, &target) {
                 return Ok(Reached::Preflight(reply));
             }
-            operation(exchange, incoming, &target, &policy, worker, host)
+            operation(exchange, request, &target, body, &policy, worker, host)
         }
-        None => passage(exchange, incoming, &policy, worker, host),
+        None => passage(exchange, request, &policy, worker, host),
     }
 }
 
 fn preflight(
     policy: &Policy,
-    head: &Head,
+    head: &Head<'_>,
     target: &Target<'_>,
 ) -> Option<crate::api::reply::Reply> {
     policy.cors()?.preflight(
-        &head.method,
+        head.method,
         head.origin.value(),
         head.preflight_method.value(),
         allowed_methods(target)?,
@@ -59,17 +68,18 @@ fn preflight(
 /// A request for an operation of the API.
 fn operation(
     exchange: ExchangeId,
-    incoming: Box<Incoming>,
+    request: &Request<'_>,
     target: &Target<'_>,
+    body: &mut Arrived,
     policy: &Policy,
     worker: &mut Worker,
     host: &impl Host,
 ) -> Result<Reached, Failure> {
-    let head = &incoming.head;
+    let head = &request.head;
     refuse_repeated(&head.authorization, "Authorization")?;
     refuse_repeated(&head.tenant, "Emporix-Tenant")?;
     refuse_repeated(&head.idempotency_key, "Idempotency-Key")?;
-    let found = route(&head.method, target);
+    let found = route(head.method, target);
     let (pattern, rule) = match &found {
         Ok(found) => (
             found.operation.pattern(),
@@ -85,7 +95,7 @@ fn operation(
     };
     let admission = match worker.authenticate(exchange, head.authorization.value(), host) {
         Ok(admission) => admission,
-        Err(NotAdmitted::Wait) => return Ok(Reached::Held(incoming)),
+        Err(NotAdmitted::Wait) => return Ok(Reached::Held),
         Err(error) => {
             let failure = not_admitted(error);
             scribe.denied(None, &failure, host);
@@ -113,7 +123,15 @@ fn operation(
         Some(error) => scribe.reported(Some(&admission), error.reason(), host),
     }
     let permit = leave.permit;
-    accept(permit, &found, target, *incoming, worker, host)
+    accept(
+        permit,
+        &found,
+        target,
+        request,
+        std::mem::take(body),
+        worker,
+        host,
+    )
 }
 
 /// What a permitted request asks for, or how far it is from being complete.
@@ -121,19 +139,18 @@ fn accept(
     permit: Permit,
     route: &Route<'_>,
     target: &Target<'_>,
-    incoming: Incoming,
+    request: &Request<'_>,
+    body: Arrived,
     worker: &Worker,
     host: &impl Host,
 ) -> Result<Reached, Failure> {
-    let Incoming {
-        head, end, body, ..
-    } = incoming;
+    let (head, end) = (&request.head, request.end);
     let config = worker.config();
     let max_bytes = config.max_body_bytes;
     if route.operation.is_post() {
-        check_body_headers(&head, end, max_bytes)?;
+        check_body_headers(head, end, max_bytes)?;
     }
-    let accepted = Accepted::new(permit, route, target, &head, config)?;
+    let accepted = Accepted::new(permit, route, target, head, config)?;
     match body {
         Arrived::Nothing if end => accepted.ask(&[], config, host).map(into_job),
         // Also where a body means nothing: nothing is begun before the request is complete, so that whatever cuts it
@@ -157,15 +174,15 @@ fn accept(
 /// A request for something that the gateway guards and does not serve.
 fn passage(
     exchange: ExchangeId,
-    incoming: Box<Incoming>,
+    request: &Request<'_>,
     policy: &Policy,
     worker: &mut Worker,
     host: &impl Host,
 ) -> Result<Reached, Failure> {
-    let head = &incoming.head;
+    let head = &request.head;
     let rules = policy.rules();
     if rules.is_empty() {
-        return Ok(onward(&incoming, None));
+        return Ok(onward(request, None));
     }
     let scribe = |route, rule| Scribe {
         head,
@@ -173,8 +190,8 @@ fn passage(
         rule,
         policy,
     };
-    let rule = match rules.judge(&head.method, &head.path) {
-        Match::Unguarded => return Ok(onward(&incoming, None)),
+    let rule = match rules.judge(head.method, head.path) {
+        Match::Unguarded => return Ok(onward(request, None)),
         Match::Ambiguous(ambiguity) => {
             let failure = Failure::BadInput(BadInput::AmbiguousPath(ambiguity));
             scribe(NO_ROUTE, "").denied(None, &failure, host);
@@ -192,7 +209,7 @@ fn passage(
     match guard(exchange, head, rule, &mut caller, worker, host) {
         Ok(scope) => scribe.allowed(caller.as_ref(), scope, host),
         Err(Refusal::Wait) if rule.mode() == Mode::Enforce => {
-            return Ok(Reached::Held(incoming));
+            return Ok(Reached::Held);
         }
         Err(Refusal::Wait) => {
             // A rule that only reports holds nobody up.
@@ -207,7 +224,7 @@ fn passage(
             scribe.reported(caller.as_ref(), failure.reason(), host);
         }
     }
-    Ok(onward(&incoming, caller.as_ref()))
+    Ok(onward(request, caller.as_ref()))
 }
 
 /// Why a rule does not let a request through.
@@ -225,7 +242,7 @@ impl From<Failure> for Refusal {
 /// Whether `rule` lets this request through, and the scope that sufficed. `caller` is who asks, as far as that is certain.
 fn guard<'r>(
     exchange: ExchangeId,
-    head: &Head,
+    head: &Head<'_>,
     rule: &'r Rule,
     caller: &mut Option<Admission>,
     worker: &mut Worker,
@@ -268,16 +285,16 @@ fn guard<'r>(
     Ok(leave?)
 }
 
-fn onward(incoming: &Incoming, caller: Option<&Admission>) -> Reached {
+fn onward(request: &Request<'_>, caller: Option<&Admission>) -> Reached {
     Reached::PassOn(Box::new(Onward {
-        remove: incoming.forged.clone(),
+        remove: request.forged.clone(),
         add: caller.map(Admission::told_to_upstreams),
     }))
 }
 
 /// Writes down decisions about one request.
 struct Scribe<'a> {
-    head: &'a Head,
+    head: &'a Head<'a>,
     route: &'a str,
     rule: &'a str,
     policy: &'a Policy,
@@ -316,7 +333,7 @@ impl Scribe<'_> {
                 tenant: caller.identity().tenant_name(),
                 subject: caller.subject_hash(),
             }),
-            method: &self.head.method,
+            method: self.head.method,
             route: self.route,
             rule: self.rule,
             scope,
@@ -335,7 +352,7 @@ fn not_admitted(error: NotAdmitted) -> Failure {
     }
 }
 
-fn refuse_repeated(header: &Once, name: &'static str) -> Result<(), Failure> {
+fn refuse_repeated(header: &Once<'_>, name: &'static str) -> Result<(), Failure> {
     if header.is_repeated() {
         return Err(Failure::BadInput(BadInput::RepeatedHeader(name)));
     }
@@ -343,7 +360,7 @@ fn refuse_repeated(header: &Once, name: &'static str) -> Result<(), Failure> {
 }
 
 /// What the head says of the body: a type that we do not read, or a length that we do not take.
-fn check_body_headers(head: &Head, end: bool, max_bytes: usize) -> Result<(), Failure> {
+fn check_body_headers(head: &Head<'_>, end: bool, max_bytes: usize) -> Result<(), Failure> {
     let readable = match &head.content_type {
         Once::Sent(value) => media_type::is_json(value),
         // Without a type there must be no body; of one without a length that shows when its first byte comes.

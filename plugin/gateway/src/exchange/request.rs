@@ -67,7 +67,7 @@ impl Accepted {
         permit: Permit,
         route: &Route<'_>,
         target: &Target<'_>,
-        head: &Head,
+        head: &Head<'_>,
         config: &Config,
     ) -> Result<Self, Failure> {
         let operation = route.operation;

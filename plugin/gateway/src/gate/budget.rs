@@ -11,12 +11,12 @@ pub const UNIT_MICROSECONDS: u32 = 20;
 /// Units for a token that was refused before its signature was looked at.
 pub(super) const CHEAP_UNITS: u32 = 1;
 /// Units for one whose signature the host checked.
-pub(super) const NATIVE_UNITS: u32 = 3;
+pub(super) const NATIVE_UNITS: u32 = 5;
 /// Units for one whose signature was checked here.
 pub(super) const COMPUTED_UNITS: u32 = 40;
 
 /// For how long credit may be saved up, in milliseconds.
-const MOST_SAVED_MS: i64 = 2_000;
+const MOST_SAVED_MS: i64 = 1_000;
 
 /// Credit in thousandths of a unit, so that a millisecond always brings a whole number.
 #[derive(Debug)]
@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn refused_tokens_take_the_configured_share_and_no_more() {
         // 4 % of a second is 40 ms, 2,000 units of 20 us.
-        for (units, per_second) in [(1, 2000), (3, 667), (40, 50)] {
+        for (units, per_second) in [(1, 2000), (5, 400), (40, 50)] {
             let mut budget = Budget::new(4);
             looks_until_empty(&mut budget, units, 5_000);
             let mut looks = 0;
@@ -92,8 +92,8 @@ mod tests {
     fn credit_is_saved_for_a_while_only_and_a_clock_that_jumps_gives_no_more() {
         let mut budget = Budget::new(1);
         let first = looks_until_empty(&mut budget, 1, 0);
-        assert_eq!(first, 1000);
-        assert_eq!(looks_until_empty(&mut budget, 1, 3_600_000), 1000);
+        assert_eq!(first, 500);
+        assert_eq!(looks_until_empty(&mut budget, 1, 3_600_000), 500);
         assert_eq!(looks_until_empty(&mut budget, 1, 0), 0);
         assert_eq!(looks_until_empty(&mut budget, 1, 1_000), 500);
     }
