@@ -192,6 +192,8 @@ impl Source {
             };
             access.replace_keys(self.issuer, fetched.keys);
             self.holds_keys = true;
+            // Everybody who waits for a key of this issuer is woken and looks again.
+            self.polled.forget_asks();
             return true;
         }
         if !believed && self.holds_keys {

@@ -97,6 +97,11 @@ impl Polled {
         }
     }
 
+    /// Forgets who asked: what was asked for may be there now. Whoever still misses something asks again.
+    pub(super) fn forget_asks(&mut self) {
+        self.asked_ms = None;
+    }
+
     /// Takes the lease when it is time to fetch and nobody else is at it.
     pub(super) fn begin(&mut self, now_ms: i64, host: &impl Host) -> Option<Begun> {
         // What was last seen decides whether a closer look is worth it; the entry as it is now decides.
