@@ -140,8 +140,12 @@ impl Polled {
         if leased {
             return None;
         }
+        // A lease that ran out: whoever began never told how it ended. What that fetch was for still waits.
+        let unfinished = record.lease != 0;
         let longest_ms = self.schedule.refresh_ms.max(MAX_PAUSE_MS);
-        let due = record.next_ms <= now_ms || record.next_ms > now_ms.saturating_add(longest_ms);
+        let due = unfinished
+            || record.next_ms <= now_ms
+            || record.next_ms > now_ms.saturating_add(longest_ms);
         if due {
             return Some(Turn::Due);
         }

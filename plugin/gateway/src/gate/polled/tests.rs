@@ -259,6 +259,29 @@ fn a_clock_that_is_set_back_holds_nothing_up() {
 }
 
 #[test]
+fn one_that_dies_in_a_fetch_out_of_turn_is_replaced_as_soon() {
+    let mut vms = Vms::new(3);
+    let (fetcher, _) = vms.only_one_begins();
+    vms.succeed(fetcher, "value");
+    vms.tick();
+    vms.pass(1);
+    vms.ask(0);
+    vms.pass(1);
+    let (lost, out_of_turn) = vms.only_one_begins();
+    assert!(out_of_turn);
+    vms.pass(1);
+    let (span, next) = vms.until_begun(50);
+    assert!((1_950..=2_050).contains(&span), "{span}");
+    vms.succeed(next, "new");
+    assert_eq!(vms.tick().1, vec![Some("new".to_owned()); 3]);
+    let old = vms.begun[lost].remove(0);
+    vms.begun[lost].push(old);
+    vms.fail(lost);
+    vms.tick();
+    assert_eq!(vms.vms[0].0.ending(), Ending::Success, "a late word");
+}
+
+#[test]
 fn what_another_generation_of_the_filter_left_counts_as_nothing() {
     let mut vms = Vms::new(1);
     let host = &vms.vms[0].1;
