@@ -158,7 +158,7 @@ impl KeySources {
         let polled = &mut source.polled;
         let latest_ms = now_ms.saturating_add(hold_ms);
         let can_wait = hold_ms > 0 && polled.next_possible_ms(now_ms) <= latest_ms;
-        if can_wait && !polled.settled_since(since_ms) {
+        if can_wait && !polled.settled_since(since_ms, now_ms) {
             polled.ask(since_ms);
             return Some(Prospect::Soon);
         }
@@ -169,9 +169,9 @@ impl KeySources {
     }
 
     /// Whether what was missed at `since_ms` has been looked for since.
-    pub(super) fn settled_since(&self, issuer: IssuerId, since_ms: i64) -> bool {
+    pub(super) fn settled_since(&self, issuer: IssuerId, since_ms: i64, now_ms: i64) -> bool {
         let mut sources = self.0.iter().filter(|it| it.issuer == issuer);
-        sources.all(|source| source.polled.settled_since(since_ms))
+        sources.all(|source| source.polled.settled_since(since_ms, now_ms))
     }
 }
 

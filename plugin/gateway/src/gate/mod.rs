@@ -354,7 +354,10 @@ impl Gate {
     fn wake(&mut self, now: Moment) {
         for (&exchange, held) in &self.held {
             let news = match held.awaits {
-                Awaits::KeysOf(issuer) => self.sources.settled_since(issuer, held.since_ms),
+                Awaits::KeysOf(issuer) => {
+                    self.sources
+                        .settled_since(issuer, held.since_ms, now.wall_ms)
+                }
                 Awaits::DenyList => self.deny_list.is_known(),
             };
             if (news || now.steady_ms >= held.deadline_ms) && !self.wants.woken.contains(&exchange)

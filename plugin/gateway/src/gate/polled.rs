@@ -104,6 +104,8 @@ impl Polled {
 
     /// Takes the lease when it is time to fetch and nobody else is at it.
     pub(super) fn begin(&mut self, now_ms: i64, host: &impl Host) -> Option<Begun> {
+        // An ask from before the clock was set back would otherwise be newer than every fetch until that time comes again.
+        self.asked_ms = self.asked_ms.map(|asked| asked.min(now_ms));
         // What was last seen decides whether a closer look is worth it; the entry as it is now decides.
         self.turn(&self.record, now_ms)?;
         let (record, when) = self.read(host);
@@ -149,11 +151,22 @@ impl Polled {
         if due {
             return Some(Turn::Due);
         }
-        let asked = self.asked_ms.is_some_and(|asked| record.began_ms < asked);
-        let gap_ms = now_ms.saturating_sub(record.asked_began_ms);
-        let in_gap = (0..self.schedule.ask_gap_ms).contains(&gap_ms);
+        let asked = self
+            .asked_ms
+            .is_some_and(|asked| record.began_ms < asked || record.began_ms > now_ms);
+        let in_gap = self.gap_ends_ms(record, now_ms) > now_ms;
         // After a failure the pauses alone decide.
         (asked && !in_gap && record.failures == 0).then_some(Turn::Asked)
+    }
+
+    /// When the next fetch out of turn may begin at the earliest.
+    fn gap_ends_ms(&self, record: &Record, now_ms: i64) -> i64 {
+        if record.asked_began_ms > now_ms {
+            return now_ms;
+        }
+        record
+            .asked_began_ms
+            .saturating_add(self.schedule.ask_gap_ms)
     }
 
     /// A fetch of this VM's brought `value`. Whoever looks sees it from now on. Nothing happens when the lease has ended
@@ -267,10 +280,13 @@ impl Polled {
             .max(1)
     }
 
-    /// Whether a fetch that began at or after `since_ms` has ended, as far as this VM has seen.
-    pub(super) fn settled_since(&self, since_ms: i64) -> bool {
+    /// Whether a fetch that began at or after `since_ms` has ended, as far as this VM has seen. One that began ahead of
+    /// `now_ms` began before the clock was set back, and says nothing.
+    pub(super) fn settled_since(&self, since_ms: i64, now_ms: i64) -> bool {
         let record = &self.record;
-        record.began_ms >= since_ms && record.lease == 0 && record.settled_ms >= record.began_ms
+        (since_ms..=now_ms).contains(&record.began_ms)
+            && record.lease == 0
+            && record.settled_ms >= record.began_ms
     }
 
     /// When the next fetch may begin at the earliest, if somebody asks for one.
@@ -279,11 +295,8 @@ impl Polled {
         if self.turn(record, now_ms).is_some() || record.lease_until_ms > now_ms {
             return now_ms;
         }
-        let out_of_turn_ms = record
-            .asked_began_ms
-            .saturating_add(self.schedule.ask_gap_ms);
         match record.failures {
-            0 => out_of_turn_ms.min(record.next_ms),
+            0 => self.gap_ends_ms(record, now_ms).min(record.next_ms),
             _ => record.next_ms,
         }
     }
