@@ -254,11 +254,12 @@ impl Gate {
                 Some(Prospect::Soon) => {
                     return self.hold(exchange, Awaits::KeysOf(issuer), now);
                 }
-                Some(Prospect::Unknown) => {
+                // Without any keys nobody is called bad, whatever the last fetch brought.
+                Some(Prospect::Known) | None if !reason.is_ours() => {}
+                Some(Prospect::Unknown | Prospect::Known) | None => {
                     self.budget.charge(CHEAP_UNITS);
                     return NotAdmitted::NotReady;
                 }
-                Some(Prospect::Known) | None => {}
             }
         }
         self.budget.charge(match rejected.effort {
