@@ -29,7 +29,7 @@ pub const MAX_BYTES: usize = 1024 * 1024;
 /// Keys in one answer of the engine.
 const PAGE_KEYS: i64 = 1_000;
 
-/// How much longer than one call a whole reading may take until another VM begins one, in milliseconds.
+/// How much longer than one call may take until another VM begins a reading, in milliseconds.
 const LEASE_MARGIN_MS: i64 = 2_000;
 
 /// What one part of the list says of one issuer's tokens.
@@ -141,6 +141,9 @@ impl DenyList {
         let mut reading = engine.reading.take()?;
         match reading.take(answer) {
             Ok(true) => {
+                if !engine.polled.renew(reading.begun, now_ms, host) {
+                    return None;
+                }
                 let message = reading.message();
                 engine.reading = Some(reading);
                 return Some(message);

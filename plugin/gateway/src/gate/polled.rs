@@ -232,25 +232,37 @@ impl Polled {
         None
     }
 
+    /// A fetch of this VM's goes on: it has the whole time of a lease again. False: another VM has taken over.
+    pub(super) fn renew(&self, begun: Begun, now_ms: i64, host: &impl Host) -> bool {
+        let lease_until_ms = now_ms.saturating_add(self.schedule.lease_ms);
+        self.change(begun, host, |record| Record {
+            lease_until_ms,
+            ..record
+        })
+    }
+
     /// Ends the fetch in the record, unless another VM has taken over.
-    fn finish(&mut self, begun: Begun, host: &impl Host, change: impl Fn(Record) -> Record) {
+    fn finish(&self, begun: Begun, host: &impl Host, change: impl Fn(Record) -> Record) {
+        self.change(begun, host, |record| Record {
+            lease: 0,
+            lease_until_ms: 0,
+            ..change(record)
+        });
+    }
+
+    /// Changes the record while the fetch holds it. False: another VM has taken over.
+    fn change(&self, begun: Begun, host: &impl Host, change: impl Fn(Record) -> Record) -> bool {
         for _ in 0..MAX_WRITE_ATTEMPTS {
             let (record, when) = self.read(host);
             if record.lease != begun.lease {
-                return;
+                return false;
             }
-            let record = Record {
-                lease: 0,
-                lease_until_ms: 0,
-                ..change(record)
-            };
-            if host
-                .shared_set(&self.record_name, &record.encode(), when)
-                .is_ok()
-            {
-                return;
+            let record = change(record).encode();
+            if host.shared_set(&self.record_name, &record, when).is_ok() {
+                break;
             }
         }
+        true
     }
 
     fn read(&self, host: &impl Host) -> (Record, When) {

@@ -318,6 +318,24 @@ fn an_ask_from_before_the_clock_was_set_back_is_answered_once() {
 }
 
 #[test]
+fn one_that_goes_on_keeps_its_lease_until_another_has_taken_over() {
+    let mut vms = Vms::new(2);
+    let (slow, _) = vms.only_one_begins();
+    let begun = vms.begun[slow][0];
+    for _ in 0..10 {
+        vms.pass(1_900);
+        let now = vms.now();
+        let (polled, host) = &vms.vms[slow];
+        assert!(polled.renew(begun, now, host));
+        vms.nobody_begins();
+    }
+    vms.pass(2_000);
+    vms.only_one_begins();
+    let (polled, host) = &vms.vms[slow];
+    assert!(!polled.renew(begun, vms.now(), host));
+}
+
+#[test]
 fn what_another_generation_of_the_filter_left_counts_as_nothing() {
     let mut vms = Vms::new(1);
     let host = &vms.vms[0].1;
