@@ -235,10 +235,16 @@ fn read_answer(fetch: &Fetch, num_headers: usize, body_bytes: usize) -> Fetched 
     if body_bytes > fetch.max_bytes {
         return Fetched::TooLarge;
     }
-    let status = hostcalls::get_map_value_bytes(MapType::HttpCallResponseHeaders, ":status")
-        .ok()
-        .flatten()
-        .and_then(|status| std::str::from_utf8(&status).ok()?.parse().ok());
+    let header = |name| {
+        hostcalls::get_map_value_bytes(MapType::HttpCallResponseHeaders, name)
+            .ok()
+            .flatten()
+    };
+    let status = header(":status").and_then(|it| std::str::from_utf8(&it).ok()?.parse().ok());
+    // Without a connection, or without an answer in time, the proxy answers itself; what lacks this header is its own.
+    if matches!(status, Some(503 | 504)) && header("x-envoy-upstream-service-time").is_none() {
+        return Fetched::Nothing;
+    }
     let body = match body_bytes {
         0 => Some(Vec::new()),
         bytes => hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, bytes)
