@@ -26,10 +26,13 @@ pub const MAX_ENTRIES: usize = 10_000;
 /// Bytes that its keys may have together.
 pub const MAX_BYTES: usize = 1024 * 1024;
 
+/// Stands for a raw line feed in a key: in no text, so that such a key makes no more sense than before.
+const NO_TEXT: u8 = 0xff;
+
 /// Keys in one answer of the engine.
 const PAGE_KEYS: i64 = 1_000;
 
-/// How much longer than one call a whole reading may take until another VM begins one, in milliseconds.
+/// How much longer than one call may take until another VM begins a reading, in milliseconds.
 const LEASE_MARGIN_MS: i64 = 2_000;
 
 /// What one part of the list says of one issuer's tokens.
@@ -64,7 +67,7 @@ struct Reading {
     revision: i64,
     /// Where the next page starts.
     from: Bytes,
-    /// The keys so far, without [`ROOT`], each ended by a line feed: percent-encoded as they are, they hold none.
+    /// The keys so far, without [`ROOT`], each ended by a line feed; for one inside stands [`NO_TEXT`].
     keys: Vec<u8>,
     entries: usize,
 }
@@ -141,6 +144,9 @@ impl DenyList {
         let mut reading = engine.reading.take()?;
         match reading.take(answer) {
             Ok(true) => {
+                if !engine.polled.renew(reading.begun, now_ms, host) {
+                    return None;
+                }
                 let message = reading.message();
                 engine.reading = Some(reading);
                 return Some(message);
@@ -213,10 +219,8 @@ impl Reading {
         for document in &page.documents {
             let key = document.key.strip_prefix(ROOT.as_bytes());
             let key = key.ok_or(Ending::Malformed)?;
-            if key.contains(&b'\n') {
-                return Err(Ending::Malformed);
-            }
-            self.keys.extend_from_slice(key);
+            let line = |&byte: &u8| if byte == b'\n' { NO_TEXT } else { byte };
+            self.keys.extend(key.iter().map(line));
             self.keys.push(b'\n');
             self.entries = self.entries.saturating_add(1);
         }

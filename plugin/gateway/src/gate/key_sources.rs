@@ -46,9 +46,10 @@ pub(super) struct Changes {
 pub(super) enum Prospect {
     /// A fetch that begins after the key was missed is under way or will be soon.
     Soon,
-    /// Such a fetch has ended, or none will begin in time; the issuer answered the last one.
+    /// Such a fetch has ended, or none may begin while the request could wait; the issuer answered the last one.
     Known,
-    /// The same, but the issuer did not answer: nobody knows which keys it has.
+    /// The issuer did not answer the last one, or the request cannot wait for one, or not any longer: nobody knows which
+    /// keys there are.
     Unknown,
 }
 
@@ -157,10 +158,14 @@ impl KeySources {
         let source = self.0.iter_mut().find(|it| it.issuer == issuer)?;
         let polled = &mut source.polled;
         let latest_ms = now_ms.saturating_add(hold_ms);
-        let can_wait = hold_ms > 0 && polled.next_possible_ms(now_ms) <= latest_ms;
-        if can_wait && !polled.settled_since(since_ms) {
-            polled.ask(since_ms);
-            return Some(Prospect::Soon);
+        if !polled.settled_since(since_ms, now_ms) {
+            if hold_ms <= 0 {
+                return Some(Prospect::Unknown);
+            }
+            if polled.next_possible_ms(now_ms) <= latest_ms {
+                polled.ask(since_ms);
+                return Some(Prospect::Soon);
+            }
         }
         Some(match polled.ending() {
             Ending::Success => Prospect::Known,
@@ -169,9 +174,9 @@ impl KeySources {
     }
 
     /// Whether what was missed at `since_ms` has been looked for since.
-    pub(super) fn settled_since(&self, issuer: IssuerId, since_ms: i64) -> bool {
+    pub(super) fn settled_since(&self, issuer: IssuerId, since_ms: i64, now_ms: i64) -> bool {
         let mut sources = self.0.iter().filter(|it| it.issuer == issuer);
-        sources.all(|source| source.polled.settled_since(since_ms))
+        sources.all(|source| source.polled.settled_since(since_ms, now_ms))
     }
 }
 
@@ -192,6 +197,8 @@ impl Source {
             };
             access.replace_keys(self.issuer, fetched.keys);
             self.holds_keys = true;
+            // Everybody who waits for a key of this issuer is woken and looks again.
+            self.polled.forget_asks();
             return true;
         }
         if !believed && self.holds_keys {

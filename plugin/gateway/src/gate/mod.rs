@@ -270,11 +270,12 @@ impl Gate {
                 Some(Prospect::Soon) => {
                     return self.hold(exchange, Awaits::KeysOf(issuer), now);
                 }
-                Some(Prospect::Unknown) => {
+                // Without any keys nobody is called bad, whatever the last fetch brought.
+                Some(Prospect::Known) | None if !reason.is_ours() => {}
+                Some(Prospect::Unknown | Prospect::Known) | None => {
                     self.charge(Some(rejected.effort));
                     return NotAdmitted::NotReady;
                 }
-                Some(Prospect::Known) | None => {}
             }
         }
         self.charge(Some(rejected.effort));
@@ -366,7 +367,10 @@ impl Gate {
     fn wake(&mut self, now: Moment) {
         for (&exchange, held) in &self.held {
             let news = match held.awaits {
-                Awaits::KeysOf(issuer) => self.sources.settled_since(issuer, held.since_ms),
+                Awaits::KeysOf(issuer) => {
+                    self.sources
+                        .settled_since(issuer, held.since_ms, now.wall_ms)
+                }
                 Awaits::DenyList => self.deny_list.is_known(),
             };
             if (news || now.steady_ms >= held.deadline_ms) && !self.wants.woken.contains(&exchange)

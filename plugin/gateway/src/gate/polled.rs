@@ -97,8 +97,15 @@ impl Polled {
         }
     }
 
+    /// Forgets who asked: what was asked for may be there now. Whoever still misses something asks again.
+    pub(super) fn forget_asks(&mut self) {
+        self.asked_ms = None;
+    }
+
     /// Takes the lease when it is time to fetch and nobody else is at it.
     pub(super) fn begin(&mut self, now_ms: i64, host: &impl Host) -> Option<Begun> {
+        // An ask from before the clock was set back would otherwise be newer than every fetch until that time comes again.
+        self.asked_ms = self.asked_ms.map(|asked| asked.min(now_ms));
         // What was last seen decides whether a closer look is worth it; the entry as it is now decides.
         self.turn(&self.record, now_ms)?;
         let (record, when) = self.read(host);
@@ -135,16 +142,31 @@ impl Polled {
         if leased {
             return None;
         }
+        // A lease that ran out: whoever began never told how it ended. What that fetch was for still waits.
+        let unfinished = record.lease != 0;
         let longest_ms = self.schedule.refresh_ms.max(MAX_PAUSE_MS);
-        let due = record.next_ms <= now_ms || record.next_ms > now_ms.saturating_add(longest_ms);
+        let due = unfinished
+            || record.next_ms <= now_ms
+            || record.next_ms > now_ms.saturating_add(longest_ms);
         if due {
             return Some(Turn::Due);
         }
-        let asked = self.asked_ms.is_some_and(|asked| record.began_ms < asked);
-        let gap_ms = now_ms.saturating_sub(record.asked_began_ms);
-        let in_gap = (0..self.schedule.ask_gap_ms).contains(&gap_ms);
+        let asked = self
+            .asked_ms
+            .is_some_and(|asked| record.began_ms < asked || record.began_ms > now_ms);
+        let in_gap = self.gap_ends_ms(record, now_ms) > now_ms;
         // After a failure the pauses alone decide.
         (asked && !in_gap && record.failures == 0).then_some(Turn::Asked)
+    }
+
+    /// When the next fetch out of turn may begin at the earliest.
+    fn gap_ends_ms(&self, record: &Record, now_ms: i64) -> i64 {
+        if record.asked_began_ms > now_ms {
+            return now_ms;
+        }
+        record
+            .asked_began_ms
+            .saturating_add(self.schedule.ask_gap_ms)
     }
 
     /// A fetch of this VM's brought `value`. Whoever looks sees it from now on. Nothing happens when the lease has ended
@@ -210,25 +232,37 @@ impl Polled {
         None
     }
 
+    /// A fetch of this VM's goes on: it has the whole time of a lease again. False: another VM has taken over.
+    pub(super) fn renew(&self, begun: Begun, now_ms: i64, host: &impl Host) -> bool {
+        let lease_until_ms = now_ms.saturating_add(self.schedule.lease_ms);
+        self.change(begun, host, |record| Record {
+            lease_until_ms,
+            ..record
+        })
+    }
+
     /// Ends the fetch in the record, unless another VM has taken over.
-    fn finish(&mut self, begun: Begun, host: &impl Host, change: impl Fn(Record) -> Record) {
+    fn finish(&self, begun: Begun, host: &impl Host, change: impl Fn(Record) -> Record) {
+        self.change(begun, host, |record| Record {
+            lease: 0,
+            lease_until_ms: 0,
+            ..change(record)
+        });
+    }
+
+    /// Changes the record while the fetch holds it. False: another VM has taken over.
+    fn change(&self, begun: Begun, host: &impl Host, change: impl Fn(Record) -> Record) -> bool {
         for _ in 0..MAX_WRITE_ATTEMPTS {
             let (record, when) = self.read(host);
             if record.lease != begun.lease {
-                return;
+                return false;
             }
-            let record = Record {
-                lease: 0,
-                lease_until_ms: 0,
-                ..change(record)
-            };
-            if host
-                .shared_set(&self.record_name, &record.encode(), when)
-                .is_ok()
-            {
-                return;
+            let record = change(record).encode();
+            if host.shared_set(&self.record_name, &record, when).is_ok() {
+                break;
             }
         }
+        true
     }
 
     fn read(&self, host: &impl Host) -> (Record, When) {
@@ -258,10 +292,13 @@ impl Polled {
             .max(1)
     }
 
-    /// Whether a fetch that began at or after `since_ms` has ended, as far as this VM has seen.
-    pub(super) fn settled_since(&self, since_ms: i64) -> bool {
+    /// Whether a fetch that began at or after `since_ms` has ended, as far as this VM has seen. One that began ahead of
+    /// `now_ms` began before the clock was set back, and says nothing.
+    pub(super) fn settled_since(&self, since_ms: i64, now_ms: i64) -> bool {
         let record = &self.record;
-        record.began_ms >= since_ms && record.lease == 0 && record.settled_ms >= record.began_ms
+        (since_ms..=now_ms).contains(&record.began_ms)
+            && record.lease == 0
+            && record.settled_ms >= record.began_ms
     }
 
     /// When the next fetch may begin at the earliest, if somebody asks for one.
@@ -270,11 +307,8 @@ impl Polled {
         if self.turn(record, now_ms).is_some() || record.lease_until_ms > now_ms {
             return now_ms;
         }
-        let out_of_turn_ms = record
-            .asked_began_ms
-            .saturating_add(self.schedule.ask_gap_ms);
         match record.failures {
-            0 => out_of_turn_ms.min(record.next_ms),
+            0 => self.gap_ends_ms(record, now_ms).min(record.next_ms),
             _ => record.next_ms,
         }
     }

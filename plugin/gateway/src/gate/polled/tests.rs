@@ -218,11 +218,11 @@ fn what_was_fetched_before_it_was_asked_for_does_not_settle_it() {
     vms.pass(1);
     let (next, out_of_turn) = vms.only_one_begins();
     assert!(out_of_turn);
-    assert!(!vms.vms[1 - fetcher].0.settled_since(asked));
+    assert!(!vms.vms[1 - fetcher].0.settled_since(asked, vms.now()));
     vms.succeed(next, "value");
     vms.tick();
-    assert!(vms.vms[1 - fetcher].0.settled_since(asked));
-    assert!(vms.vms[fetcher].0.settled_since(asked));
+    assert!(vms.vms[1 - fetcher].0.settled_since(asked, vms.now()));
+    assert!(vms.vms[fetcher].0.settled_since(asked, vms.now()));
 }
 
 #[test]
@@ -256,6 +256,83 @@ fn a_clock_that_is_set_back_holds_nothing_up() {
     let (fetcher, _) = vms.only_one_begins();
     vms.succeed(fetcher, "value");
     vms.nobody_begins();
+}
+
+#[test]
+fn one_that_dies_in_a_fetch_out_of_turn_is_replaced_as_soon() {
+    let mut vms = Vms::new(3);
+    let (fetcher, _) = vms.only_one_begins();
+    vms.succeed(fetcher, "value");
+    vms.tick();
+    vms.pass(1);
+    vms.ask(0);
+    vms.pass(1);
+    let (lost, out_of_turn) = vms.only_one_begins();
+    assert!(out_of_turn);
+    vms.pass(1);
+    let (span, next) = vms.until_begun(50);
+    assert!((1_950..=2_050).contains(&span), "{span}");
+    vms.succeed(next, "new");
+    assert_eq!(vms.tick().1, vec![Some("new".to_owned()); 3]);
+    let old = vms.begun[lost].remove(0);
+    vms.begun[lost].push(old);
+    vms.fail(lost);
+    vms.tick();
+    assert_eq!(vms.vms[0].0.ending(), Ending::Success, "a late word");
+}
+
+#[test]
+fn after_the_clock_was_set_back_by_a_little_what_began_ahead_of_it_settles_nothing() {
+    let mut vms = Vms::new(2);
+    let (fetcher, _) = vms.only_one_begins();
+    vms.succeed(fetcher, "value");
+    vms.pass(1);
+    vms.ask(0);
+    let (fetcher, _) = vms.only_one_begins();
+    vms.succeed(fetcher, "value");
+    vms.tick();
+    vms.vms[0].0.forget_asks();
+    // By less than until the next one is due, so that nothing else begins one.
+    vms.pass(-500);
+    vms.nobody_begins();
+    let now = vms.now();
+    let (polled, _) = &vms.vms[1];
+    assert!(!polled.settled_since(now, now));
+    assert_eq!(polled.next_possible_ms(now), now);
+    vms.ask(1);
+    assert!(vms.only_one_begins().1);
+}
+
+#[test]
+fn an_ask_from_before_the_clock_was_set_back_is_answered_once() {
+    let mut vms = Vms::new(1);
+    let (fetcher, _) = vms.only_one_begins();
+    vms.succeed(fetcher, "value");
+    vms.tick();
+    vms.ask(0);
+    vms.pass(-3_600_000);
+    let (fetcher, _) = vms.only_one_begins();
+    vms.succeed(fetcher, "value");
+    let (span, _) = vms.until_begun(100);
+    assert!(span >= 75_000, "the next one in turn, not after {span} ms");
+}
+
+#[test]
+fn one_that_goes_on_keeps_its_lease_until_another_has_taken_over() {
+    let mut vms = Vms::new(2);
+    let (slow, _) = vms.only_one_begins();
+    let begun = vms.begun[slow][0];
+    for _ in 0..10 {
+        vms.pass(1_900);
+        let now = vms.now();
+        let (polled, host) = &vms.vms[slow];
+        assert!(polled.renew(begun, now, host));
+        vms.nobody_begins();
+    }
+    vms.pass(2_000);
+    vms.only_one_begins();
+    let (polled, host) = &vms.vms[slow];
+    assert!(!polled.renew(begun, vms.now(), host));
 }
 
 #[test]
