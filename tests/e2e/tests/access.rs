@@ -5,6 +5,7 @@ mod access {
     pub mod browsers;
     pub mod fetching;
     pub mod issuer;
+    pub mod log;
     pub mod paths;
     pub mod revocation;
     pub mod rotation;
@@ -29,6 +30,7 @@ on_every_gateway!(
     bad_tokens_are_told_apart_by_nobody,
     browsers_of_known_pages_may_ask,
     revoked_tokens_are_refused_until_they_are_not,
+    each_decision_is_logged_once_and_no_secret_ever,
 );
 
 fn rules_decide_who_reaches_a_route(on: Combination) {
@@ -81,4 +83,8 @@ fn browsers_of_known_pages_may_ask(on: Combination) {
 
 fn revoked_tokens_are_refused_until_they_are_not(on: Combination) {
     run(access::revocation::check(on));
+}
+
+fn each_decision_is_logged_once_and_no_secret_ever(on: Combination) {
+    run(access::log::check(on));
 }
