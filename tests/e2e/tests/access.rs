@@ -11,10 +11,12 @@ mod access {
     pub mod rotation;
     pub mod routes;
     pub mod rules;
+    pub mod tenants;
     pub mod waiting;
 }
 
 use e2e::{Combination, on_every_gateway, run};
+use testbed::GatewayKind;
 
 on_every_gateway!(
     rules_decide_who_reaches_a_route,
@@ -31,6 +33,7 @@ on_every_gateway!(
     browsers_of_known_pages_may_ask,
     revoked_tokens_are_refused_until_they_are_not,
     each_decision_is_logged_once_and_no_secret_ever,
+    no_request_of_one_tenant_reaches_the_other,
 );
 
 fn rules_decide_who_reaches_a_route(on: Combination) {
@@ -87,4 +90,13 @@ fn revoked_tokens_are_refused_until_they_are_not(on: Combination) {
 
 fn each_decision_is_logged_once_and_no_secret_ever(on: Combination) {
     run(access::log::check(on));
+}
+
+fn no_request_of_one_tenant_reaches_the_other(on: Combination) {
+    // The emulation is slower, and what it shows of the filter was shown on the real thing.
+    let requests = match on.gateway {
+        GatewayKind::Envoy => 10_000,
+        GatewayKind::HostSim => 2_000,
+    };
+    run(access::tenants::check(on, requests));
 }
