@@ -161,13 +161,17 @@ impl Client {
 
     fn request(&self, call: &Call, body: Body) -> http::Result<Request<Body>> {
         let mut request = Request::builder().method(call.method);
+        // A call may name another host than the one that is asked.
+        let host = call.headers.iter().find(|(name, _)| name == "host");
+        let host = host.map_or_else(
+            || self.to.to_string(),
+            |(_, host)| String::from_utf8_lossy(host).into_owned(),
+        );
         request = match self.sender {
-            Sender::Http1(_) => request
-                .uri(call.path.as_str())
-                .header("host", self.to.to_string()),
-            Sender::Http2(_) => request.uri(format!("http://{}{}", self.to, call.path)),
+            Sender::Http1(_) => request.uri(call.path.as_str()).header("host", host),
+            Sender::Http2(_) => request.uri(format!("http://{host}{}", call.path)),
         };
-        for (name, value) in &call.headers {
+        for (name, value) in call.headers.iter().filter(|(name, _)| name != "host") {
             request = request.header(name.as_str(), HeaderValue::from_bytes(value)?);
         }
         request.body(body)

@@ -146,6 +146,16 @@ impl Stack {
         found.map_or(0, |(_, value)| value)
     }
 
+    /// Everything that the gateway has written by now.
+    ///
+    /// # Panics
+    /// When its log cannot be read.
+    #[must_use]
+    pub fn gateway_log(&self) -> String {
+        let log = std::fs::read(self.path().join("gateway").join("gateway.log"));
+        String::from_utf8_lossy(&log.expect("the gateway's log")).into_owned()
+    }
+
     /// The keys that the gateway trusts.
     #[must_use]
     pub fn keys(&self) -> &'static DevKeys {

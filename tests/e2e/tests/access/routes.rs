@@ -1,6 +1,6 @@
 //! Rules for other routes: one row a request, its answer, and what the service behind the gateway saw of it.
 
-use e2e::{Call, Client, Combination, Connection, Reply, Version};
+use e2e::{Call, Combination, Connection, Reply, Version};
 use serde_json::json;
 use testbed::GatewayKind;
 
@@ -78,7 +78,7 @@ const ROWS: [Row; 46] = [
 pub async fn check_table(on: Combination) {
     let guarded = Guarded::start(on).await;
     for version in [Version::Http1, Version::Http2] {
-        let mut client = connect(&guarded, version).await;
+        let mut client = guarded.connect(version).await;
         for (name, method, path, kind, status, identity) in ROWS {
             let what = format!("{on} {version:?}: {name}: {method} {path}");
             let mut call = Call::new(method, path);
@@ -110,7 +110,8 @@ pub async fn check_table(on: Combination) {
     guarded.stack.assert_no_vm_was_reloaded();
 }
 
-fn credentials(guarded: &Guarded, kind: &str) -> Vec<(String, String)> {
+/// The headers by which a client shows who it is.
+pub fn credentials(guarded: &Guarded, kind: &str) -> Vec<(String, String)> {
     let bearer = |token: String| ("authorization".to_owned(), format!("Bearer {token}"));
     let now = e2e::token::now_seconds();
     let view = || guarded.token(VIEW, json!({}));
@@ -141,7 +142,7 @@ fn credentials(guarded: &Guarded, kind: &str) -> Vec<(String, String)> {
 /// A request that contradicts its own token is refused, where anybody is.
 async fn tenants(guarded: &Guarded) {
     let on = guarded.stack.combination();
-    let mut client = connect(guarded, Version::Http1).await;
+    let mut client = guarded.connect(Version::Http1).await;
     let view = guarded.token(VIEW, json!({}));
     let before = guarded.stack.stat("reward_points.access.tenant_mismatch");
     for (path, tenants, status, identity) in [
@@ -178,7 +179,7 @@ async fn whole_messages(guarded: &Guarded) {
     let on = guarded.stack.combination();
     let both = guarded.token(BOTH, json!({}));
     for version in [Version::Http1, Version::Http2] {
-        let mut client = connect(guarded, version).await;
+        let mut client = guarded.connect(version).await;
         for (status, bytes) in [(200, 0), (201, 1), (207, 70_000), (404, 9), (503, 200_000)] {
             let what = format!("{on} {version:?}: {bytes} bytes");
             let body: Vec<u8> = (0..bytes).map(|place| (place % 251) as u8).collect();
@@ -292,7 +293,7 @@ async fn trailers(
     identity: Identity<'_>,
     version: Version,
 ) {
-    let mut client = connect(guarded, version).await;
+    let mut client = guarded.connect(version).await;
     for (name, value, arrives) in [
         ("x-tenant", "evil", false),
         ("x-scopes", "evil", false),
@@ -331,9 +332,4 @@ async fn trailers(
             );
         }
     }
-}
-
-async fn connect(guarded: &Guarded, version: Version) -> Client {
-    let client = Client::connect(guarded.stack.address(), version).await;
-    client.expect("connect")
 }

@@ -1,6 +1,6 @@
 //! The rules that these tests run under, and a gateway with them in front of a service of the test's own.
 
-use e2e::{Combination, Reply, Seen, Server, Stack, token};
+use e2e::{Answer, Call, Client, Combination, Reply, Seen, Server, Stack, Version, token};
 use serde_json::{Value, json};
 
 /// A gateway with rules, and what it guards.
@@ -35,10 +35,26 @@ pub fn plugin() -> Value {
 
 impl Guarded {
     pub async fn start(on: Combination) -> Self {
+        Self::start_with(on, plugin()).await
+    }
+
+    pub async fn start_with(on: Combination, plugin: Value) -> Self {
         let upstream = Server::start(Reply::new(200, "from behind")).await;
         let address = upstream.address();
-        let stack = Stack::start_with(on, plugin(), |gateway| gateway.route("/", address));
+        let stack = Stack::start_with(on, plugin, |gateway| gateway.route("/", address));
         Self { stack, upstream }
+    }
+
+    pub async fn connect(&self, version: Version) -> Client {
+        let client = Client::connect(self.stack.address(), version).await;
+        client.expect("connect")
+    }
+
+    /// The answer to one request on a connection of its own.
+    pub async fn ask(&self, call: &Call) -> Answer {
+        let mut client = self.connect(Version::Http1).await;
+        let answer = client.send(call).await;
+        answer.unwrap_or_else(|error| panic!("{} {}: {error}", call.method, call.path))
     }
 
     /// A token of `acme` with these scopes, and with other claims changed.
