@@ -3,6 +3,7 @@
 //! Knows the shapes that clients know by heart, one for each status, and problem details (RFC 9457) for those who prefer
 //! them. What an operator is told is a word of its own, [`Failure::reason`]: it never leaves the gateway.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use ledger::Timestamp;
@@ -16,6 +17,9 @@ use crate::accounts::keys::CustomerId;
 
 /// How long a client is asked to wait when the engine did not answer, in seconds.
 const RETRY_AFTER_SECONDS: u32 = 1;
+
+/// Room for the body of most problems.
+const PROBLEM_BYTES: usize = 384;
 
 /// Why a request is not answered as it wished. In order of precedence, as far as several can apply to one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -236,38 +240,42 @@ impl Failure {
             detail: &self.detail(),
             instance: context.instance,
         };
-        // Serialising strings and a number cannot fail; an empty body would still carry the status.
-        serde_json::to_vec(&problem).unwrap_or_default()
+        let mut body = Vec::with_capacity(PROBLEM_BYTES);
+        // Serialising strings and a number cannot fail; what there is of a body would still carry the status.
+        let _ = serde_json::to_writer(&mut body, &problem);
+        body
     }
 
     /// What the client is told in a sentence.
-    fn detail(&self) -> String {
+    fn detail(&self) -> Cow<'static, str> {
         match self {
-            Self::Unauthenticated(error) if error.expired() => "Access Token expired".to_owned(),
-            Self::Unauthenticated(_) => "Invalid access token".to_owned(),
-            Self::UnknownPath => "There is nothing at this path".to_owned(),
-            Self::WrongMethod { allow } => format!("This path is served with {allow}"),
-            Self::Forbidden(error, scopes) => forbidden_detail(*error, scopes),
-            Self::UnsupportedMediaType => "The body must be application/json in UTF-8".to_owned(),
+            Self::Unauthenticated(error) if error.expired() => "Access Token expired".into(),
+            Self::Unauthenticated(_) => "Invalid access token".into(),
+            Self::UnknownPath => "There is nothing at this path".into(),
+            Self::WrongMethod { allow } => format!("This path is served with {allow}").into(),
+            Self::Forbidden(error, scopes) => forbidden_detail(*error, scopes).into(),
+            Self::UnsupportedMediaType => "The body must be application/json in UTF-8".into(),
             Self::BodyTooLarge { max_bytes } => {
-                format!("The body is longer than {max_bytes} bytes")
+                format!("The body is longer than {max_bytes} bytes").into()
             }
-            Self::BadInput(error) => error.to_string(),
+            Self::BadInput(error) => error.to_string().into(),
             Self::KeyReused => {
-                "The Idempotency-Key was used before for a different request".to_owned()
+                "The Idempotency-Key was used before for a different request".into()
             }
             Self::Conflict(customer) => format!(
                 "Couldn't create a new reward point entry for the customer '{}'",
                 customer.as_str()
-            ),
+            )
+            .into(),
             Self::UnknownCustomer(customer) => format!(
                 "No reward points found for customer {}",
                 customer.as_str()
-            ),
-            Self::Unavailable | Self::NoRandomness => "The request is not known to be done. It is safe to send it again with the same Idempotency-Key or id".to_owned(),
-            Self::Overloaded | Self::TooManyBadTokens => "Too many requests are under way and this one was not begun. It is safe to send it again with the same Idempotency-Key or id".to_owned(),
-            Self::AccessUnknown => "The request cannot be authorized at the moment and was not begun. It is safe to send it again with the same Idempotency-Key or id".to_owned(),
-            Self::Corrupt(_) | Self::Unexpected => "Internal Server Error".to_owned(),
+            )
+            .into(),
+            Self::Unavailable | Self::NoRandomness => "The request is not known to be done. It is safe to send it again with the same Idempotency-Key or id".into(),
+            Self::Overloaded | Self::TooManyBadTokens => "Too many requests are under way and this one was not begun. It is safe to send it again with the same Idempotency-Key or id".into(),
+            Self::AccessUnknown => "The request cannot be authorized at the moment and was not begun. It is safe to send it again with the same Idempotency-Key or id".into(),
+            Self::Corrupt(_) | Self::Unexpected => "Internal Server Error".into(),
         }
     }
 }
@@ -287,7 +295,8 @@ fn forbidden_detail(error: Forbidden, scopes: &[String]) -> String {
 }
 
 fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    // Serialising a string cannot fail.
+    serde_json::to_string(text).unwrap_or_default()
 }
 
 /// The reason phrase of RFC 9110, section 15.
