@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 use etcd_wire::{KeyValue, RangeRequest, RangeResponse, ResponseHeader};
 use prost::Message as _;
 
+use crate::configuration::ISSUER;
+
 /// How it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Health {
@@ -46,6 +48,16 @@ impl Default for Engine {
 }
 
 impl Engine {
+    /// Puts an entry of the deny-list: `jti`, `sub` or `issued-before`, and whom it means (`docs/revocation.md`).
+    pub fn revoke(&mut self, kind: &str, value: &str) {
+        self.put(entry(kind, value));
+    }
+
+    /// Deletes such an entry.
+    pub fn take_back(&mut self, kind: &str, value: &str) {
+        self.delete(&entry(kind, value));
+    }
+
     /// Puts a key.
     pub fn put(&mut self, key: impl Into<Vec<u8>>) {
         self.keys.insert(key.into());
@@ -101,4 +113,19 @@ impl Engine {
         };
         answer.encode_to_vec()
     }
+}
+
+fn entry(kind: &str, value: &str) -> String {
+    let (issuer, value) = (percent_encoded(ISSUER), percent_encoded(value));
+    format!("/points/1/revoked/{issuer}/{kind}/{value}")
+}
+
+fn percent_encoded(text: &str) -> String {
+    let encoded = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+            char::from(byte).to_string()
+        }
+        other => format!("%{other:02X}"),
+    };
+    text.bytes().map(encoded).collect()
 }
