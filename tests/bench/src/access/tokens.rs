@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn good_tokens_differ_and_are_of_the_size_that_providers_issue() {
         let dir = tempfile::tempdir().expect("a directory");
-        let keys = DevKeys::open(dir.path()).expect("keys");
+        let keys = DevKeys::open(&dir.path().join("keys")).expect("keys");
         let tokens = valid(&keys, Algorithm::Es256, 10).expect("tokens");
         assert_eq!(tokens.iter().collect::<HashSet<_>>().len(), 10);
         let rsa = valid(&keys, Algorithm::Rs256, 1).expect("a token");
@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn refused_ones_differ_and_are_as_long_as_good_ones() {
         let dir = tempfile::tempdir().expect("a directory");
-        let keys = DevKeys::open(dir.path()).expect("keys");
+        let keys = DevKeys::open(&dir.path().join("keys")).expect("keys");
         let good = bearer(&token(&keys, FLOOD_ALGORITHM, 0).expect("a token"));
         for kind in Refused::ALL {
             let made = refused(&keys, kind, 30).expect("refused ones");
