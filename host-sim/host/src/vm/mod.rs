@@ -287,13 +287,14 @@ impl Vm {
         R: WasmResults,
     {
         self.alive()?;
+        // Also where the module has no such callback: a reply that an earlier one asked for does not hold this step.
+        self.state_mut().stop_iteration = false;
         let Some(function) = function else {
             return Ok(None);
         };
         let state = self.state_mut();
         state.current = context;
         state.effective = VM_CONTEXT;
-        state.stop_iteration = false;
         let result = function.call(&mut self.store, arguments);
         let state = self.state_mut();
         state.current = VM_CONTEXT;
