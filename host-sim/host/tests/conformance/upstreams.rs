@@ -152,6 +152,21 @@ fn the_root_changes_a_paused_request_and_lets_it_go() {
 }
 
 #[test]
+fn a_body_of_unknown_length_passes_whatever_the_method() {
+    on_each(|gateway| {
+        let name = gateway.name();
+        for method in ["GET", "DELETE", "PUT"] {
+            let request = format!(
+                "{method} /probe/to/pass/echo HTTP/1.1\r\nhost: probe.test\r\n\
+                 transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n"
+            );
+            let answer = exchange(gateway.address(), request.as_bytes(), false);
+            assert!(answer.body.ends_with("\n\nabcdef"), "{name}: {answer:?}");
+        }
+    });
+}
+
+#[test]
 fn trailers_go_both_ways_without_those_that_the_module_took() {
     on_each(|gateway| {
         let name = gateway.name();

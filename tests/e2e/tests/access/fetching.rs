@@ -123,7 +123,6 @@ pub async fn check_one_fetches(on: Combination) {
         fetched as f64 <= turns + 1.0,
         "{on}: {fetched} fetches in {turns} turns"
     );
-    assert!(before <= 3, "{on}: {before} fetches before it served");
     let counted = stack.stat("reward_points.keys.fetches");
     until("what was counted has arrived", BOUND, async || {
         (server.count() as u64 >= counted).then_some(())
@@ -139,6 +138,7 @@ pub async fn check_one_fetches(on: Combination) {
         assert!(seen.all("authorization").is_empty(), "{on}: {seen:?}");
     }
     assert_eq!(stack.stat("reward_points.keys.refetches"), 0, "{on}");
+    stack.assert_no_vm_was_reloaded();
 }
 
 /// Whether the request got past access control: the customer is none.

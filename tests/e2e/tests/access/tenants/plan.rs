@@ -1,9 +1,11 @@
-//! One request by chance, and what must come of it: by its token alone, whatever else in it names a tenant.
+//! One request by chance: who asks for what, and everything in it that names a tenant by right or by no right.
 
 use e2e::Call;
 use serde_json::json;
 
 use super::books::Books;
+use super::chance::Chance;
+use super::judge::judge;
 use super::wallet::{Card, Wallet};
 use super::{MARKS, TENANTS};
 
@@ -52,7 +54,7 @@ pub struct Plan {
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ask {
+pub enum Ask {
     Balance,
     Summary,
     List,
@@ -82,31 +84,6 @@ const ASKS: [(Ask, u64); 12] = [
     (Ask::Health, 3),
     (Ask::Elsewhere, 4),
 ];
-
-/// SplitMix64 (Steele, Lea, Flood 2014): a whole run follows from one number.
-struct Chance(u64);
-
-impl Chance {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-
-    fn percent(&mut self, percent: u64) -> bool {
-        self.below(100) < percent
-    }
-
-    fn of<T: Copy>(&mut self, choices: &[T]) -> T {
-        choices[usize::try_from(self.below(choices.len() as u64)).expect("a place")]
-    }
-}
 
 /// Makes the requests of one client.
 pub struct Planner {
@@ -368,67 +345,5 @@ impl Planner {
         if chance.percent(20) {
             add("host", &format!("{other}.example"));
         }
-    }
-}
-
-/// What must come of it, in the order in which a request is judged.
-fn judge(
-    plan: &mut Plan,
-    ask: Ask,
-    tenant: usize,
-    named: Result<Option<String>, ()>,
-    (success, effect): (u16, Option<Effect>),
-    books: &Books,
-) {
-    let is_ours = !matches!(ask, Ask::Order | Ask::Health | Ask::Elsewhere);
-    let (status, counted) = if ask == Ask::Elsewhere {
-        plan.told = Some(None);
-        (200, Counted::Without)
-    } else if plan.card == Card::Twice || named.is_err() {
-        // Of the API's it is no decision on access; a rule that was found has decided.
-        (
-            400,
-            if is_ours {
-                Counted::Without
-            } else {
-                Counted::Forbidden
-            },
-        )
-    } else if plan.card == Card::Nothing && ask == Ask::Health {
-        plan.told = Some(None);
-        (200, Counted::Allowed)
-    } else if !plan.card.is_good() {
-        (401, Counted::Unauthenticated)
-    } else if matches!(ask, Ask::UnknownPath | Ask::WrongMethod) {
-        (success, Counted::Without)
-    } else if !is_entitled(plan.card, ask) {
-        (403, Counted::Forbidden)
-    } else if named.is_ok_and(|named| named.is_some_and(|named| named != TENANTS[tenant])) {
-        plan.is_mismatch = true;
-        (403, Counted::Forbidden)
-    } else {
-        if !is_ours {
-            let subject = format!("subject-of-{}", TENANTS[tenant]);
-            plan.told = Some(Some([
-                TENANTS[tenant].to_owned(),
-                plan.card.scopes(),
-                subject,
-            ]));
-        }
-        plan.effect = effect.map(|effect| (tenant, effect));
-        let exists = books.balance(tenant, &plan.customer).is_some();
-        plan.reads_balance_of = (ask == Ask::Balance && exists).then_some(tenant);
-        plan.reads_list_of = (ask == Ask::List).then_some(tenant);
-        (success, Counted::Allowed)
-    };
-    plan.status = status;
-    plan.counted = counted;
-}
-
-fn is_entitled(card: Card, ask: Ask) -> bool {
-    match ask {
-        Ask::Balance | Ask::Summary | Ask::List | Ask::Order => card.may_view(),
-        Ask::Create | Ask::Add | Ask::Redeem | Ask::Delete => card.may_manage(),
-        Ask::UnknownPath | Ask::WrongMethod | Ask::Health | Ask::Elsewhere => true,
     }
 }
