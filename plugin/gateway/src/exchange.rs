@@ -168,7 +168,14 @@ impl Exchange {
                 reached
             }
             (State::AwaitsAccess(incoming), Input::BodyGrown { total_bytes }) => {
-                return self.keep(incoming, Arrived::Part { total_bytes });
+                let max_bytes = worker.config().max_body_bytes;
+                let is_ours = Target::of(incoming.path()).is_some();
+                if total_bytes <= max_bytes || !is_ours {
+                    return self.keep(incoming, Arrived::Part { total_bytes });
+                }
+                // Nothing that is still unknown would let it in, and the host would soon refuse it in its own words.
+                worker.gone(self.id);
+                Err(Failure::BodyTooLarge { max_bytes })
             }
             (State::AwaitsAccess(incoming), Input::Body(bytes)) => {
                 let total_bytes = bytes.len();

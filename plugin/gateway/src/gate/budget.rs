@@ -13,7 +13,7 @@ pub(super) const CHEAP_UNITS: u32 = 1;
 /// Units for one whose signature the host checked.
 pub(super) const NATIVE_UNITS: u32 = 5;
 /// Units for one whose signature was checked here.
-pub(super) const COMPUTED_UNITS: u32 = 40;
+pub(super) const COMPUTED_UNITS: u32 = 25;
 
 /// For how long credit may be saved up, in milliseconds.
 const MOST_SAVED_MS: i64 = 1_000;
@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn refused_tokens_take_the_configured_share_and_no_more() {
         // 4 % of a second is 40 ms, 2,000 units of 20 us.
-        for (units, per_second) in [(1, 2000), (5, 400), (40, 50)] {
+        for (units, per_second) in [(1, 2000), (5, 400), (25, 80)] {
             let mut budget = Budget::new(4);
             looks_until_empty(&mut budget, units, 5_000);
             let mut looks = 0;

@@ -68,6 +68,22 @@ fn a_request_whose_body_is_still_coming_goes_on_with_it() {
 }
 
 #[test]
+fn a_body_that_is_too_long_is_not_waited_for() {
+    use crate::exchange::{Input, Step};
+    let server = KeyServer::publishing(&["a"]);
+    let mut world = world(1, &fetching(&json!({})), &server);
+    let write = Request::add("614", &json!({"points": 70})).bearer(&token("a", json!({})));
+    let asked = world.head(0, &write);
+    let grown = |total_bytes| Input::BodyGrown { total_bytes };
+    let step = world.advance(0, asked, grown(65_536));
+    assert!(matches!(step, Step::AwaitBody));
+    let step = world.advance(0, asked, grown(65_537));
+    assert!(matches!(step, Step::Reply(reply) if reply.status == 413));
+    run_for(&mut world, 300);
+    assert_eq!(status(&world, asked), None, "it was answered once");
+}
+
+#[test]
 fn without_any_keys_the_answer_is_503_and_not_401() {
     let server = KeyServer::publishing(&["a"]);
     server.answer(503, "");
