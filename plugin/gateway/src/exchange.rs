@@ -168,7 +168,14 @@ impl Exchange {
                 reached
             }
             (State::AwaitsAccess(incoming), Input::BodyGrown { total_bytes }) => {
-                return self.keep(incoming, Arrived::Part { total_bytes });
+                let max_bytes = worker.config().max_body_bytes;
+                if total_bytes <= max_bytes || Target::of(incoming.path()).is_none() {
+                    return self.keep(incoming, Arrived::Part { total_bytes });
+                }
+                // Not to be judged any more: whoever waits holds no more than whoever is served, and the host, when its
+                // own bound is met, would answer in words of its own.
+                worker.gone(self.id);
+                Err(Failure::BodyTooLarge { max_bytes })
             }
             (State::AwaitsAccess(incoming), Input::Body(bytes)) => {
                 let total_bytes = bytes.len();
