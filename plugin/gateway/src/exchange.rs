@@ -169,11 +169,11 @@ impl Exchange {
             }
             (State::AwaitsAccess(incoming), Input::BodyGrown { total_bytes }) => {
                 let max_bytes = worker.config().max_body_bytes;
-                let is_ours = Target::of(incoming.path()).is_some();
-                if total_bytes <= max_bytes || !is_ours {
+                if total_bytes <= max_bytes || Target::of(incoming.path()).is_none() {
                     return self.keep(incoming, Arrived::Part { total_bytes });
                 }
-                // Nothing that is still unknown would let it in, and the host would soon refuse it in its own words.
+                // Not to be judged any more: whoever waits holds no more than whoever is served, and the host, when its
+                // own bound is met, would answer in words of its own.
                 worker.gone(self.id);
                 Err(Failure::BodyTooLarge { max_bytes })
             }

@@ -108,8 +108,28 @@ pub async fn check(on: Combination) {
         )
         .await;
     assert_eq!(answer.status, 201, "{what}: {}", answer.brief());
+    too_long(&stack, &keys).await;
     assert_eq!(upstream.count(), 0, "{on}");
     stack.assert_no_vm_was_reloaded();
+}
+
+/// Waiting makes no room for more than is taken otherwise: such a body is refused while the issuer is still being asked.
+async fn too_long(stack: &Stack, keys: &Server) {
+    let on = stack.combination();
+    keys.answers(Reply::Never);
+    let token = sign(&new_key(), "acme", json!({}));
+    for version in [Version::Http1, Version::Http2] {
+        let mut client = Client::connect(stack.address(), version)
+            .await
+            .expect("connect");
+        let parts = vec![Bytes::from(vec![b' '; 40_000]); 3];
+        let add = Call::add("alice", "").bearer(&token);
+        let answer = client.send_parts(&add, parts, None).await;
+        let answer = answer.unwrap_or_else(|error| panic!("{on} {version:?}: {error}"));
+        assert_eq!(answer.status, 413, "{on}: {}", answer.brief());
+        let kind = answer.header("content-type");
+        assert_eq!(kind, Some("application/json"), "{on}: {}", answer.brief());
+    }
 }
 
 struct Waiting<'a> {

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::exchange::{Input, Step};
 use crate::gate::{MAX_DENY_LIST_ENTRIES, MAX_HOLD_MS};
 use crate::percent;
 use crate::test_support::fault::Fault;
@@ -69,6 +70,29 @@ fn a_revoked_token_is_refused_like_any_other() {
     let revoked = world.expect(401, &given(json!({"jti": "one"})));
     let forged = world.expect(401, &read("e30.e30.AAAA"));
     assert_eq!(revoked, forged);
+}
+
+#[test]
+fn a_body_that_is_too_long_does_not_wait_for_the_list() {
+    let mut world = World::single(config_with(&from_engine()));
+    let add = Request::add("614", &json!({"points": 1})).bearer(&token("ed25519-1", json!({})));
+    let grown = |total_bytes| Input::BodyGrown { total_bytes };
+    let asked = world.head(0, &add);
+    assert!(matches!(
+        world.advance(0, asked, grown(65_536)),
+        Step::AwaitBody
+    ));
+    let step = world.advance(0, asked, grown(65_537));
+    assert!(
+        matches!(&step, Step::Reply(reply) if reply.status == 413),
+        "{step:?}"
+    );
+    run_for(&mut world, 200);
+    assert!(matches!(
+        world.advance(0, asked, Input::Body(b"{}")),
+        Step::Settled
+    ));
+    assert_eq!(counted(&world, Counter::Allowed), 0);
 }
 
 #[test]
