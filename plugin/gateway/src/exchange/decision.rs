@@ -5,6 +5,7 @@
 use serde::Serialize;
 
 use crate::config::DecisionLines;
+use crate::gate::Admission;
 use crate::host::{Counter, Host, Severity};
 
 /// Longest method and request id that are logged, in bytes; what follows is cut off.
@@ -26,7 +27,7 @@ pub(super) struct Decision<'a> {
     pub(super) verdict: Verdict,
     pub(super) request_id: Option<&'a [u8]>,
     /// None where it is not known who asks.
-    pub(super) caller: Option<Caller<'a>>,
+    pub(super) caller: Option<&'a Admission>,
     pub(super) method: &'a [u8],
     /// The pattern of the path, never the path itself.
     pub(super) route: &'a str,
@@ -38,14 +39,6 @@ pub(super) struct Decision<'a> {
     pub(super) reason: &'static str,
     /// The status of the refusal, if there is one.
     pub(super) status: Option<u16>,
-}
-
-/// Who asks.
-#[derive(Clone, Copy)]
-pub(super) struct Caller<'a> {
-    pub(super) tenant: &'a str,
-    /// The hash of the subject.
-    pub(super) subject: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -93,8 +86,8 @@ impl Decision<'_> {
                 Verdict::Report => "report",
             },
             request_id: self.request_id.map(shown),
-            tenant: self.caller.map(|caller| caller.tenant),
-            subject: self.caller.and_then(|caller| caller.subject),
+            tenant: self.caller.map(|caller| caller.identity().tenant_name()),
+            subject: self.caller.and_then(Admission::subject_hash),
             method: shown(self.method),
             route: self.route,
             rule: self.rule,

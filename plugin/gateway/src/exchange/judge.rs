@@ -3,7 +3,7 @@
 //! Decides the order in which a request is judged (that of [`Failure`]), for the operations of the API and for the routes
 //! that are only guarded. What a token must be is known to the gate, what a route demands to the rules.
 
-use super::decision::{Caller, Decision, Verdict};
+use super::decision::{Decision, Verdict};
 use super::incoming::Arrived;
 use super::request::Accepted;
 use super::{Onward, Reached, into_job};
@@ -329,10 +329,7 @@ impl Scribe<'_> {
         let decision = Decision {
             verdict,
             request_id: self.head.request_id.value(),
-            caller: caller.map(|caller| Caller {
-                tenant: caller.identity().tenant_name(),
-                subject: caller.subject_hash(),
-            }),
+            caller,
             method: self.head.method,
             route: self.route,
             rule: self.rule,

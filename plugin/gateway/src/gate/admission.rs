@@ -2,6 +2,7 @@
 //!
 //! What is remembered of a verified token is a [`Remembered`]; only the gate turns one into an [`Admission`].
 
+use std::cell::OnceCell;
 use std::rc::Rc;
 
 use crate::access::{Identity, Unauthenticated, VerifiedToken};
@@ -13,21 +14,14 @@ const SHOWN_HASH_BYTES: usize = 8;
 /// What is remembered of a verified token.
 pub(super) struct Remembered {
     token: VerifiedToken,
-    subject_hash: Option<Box<str>>,
     told_to_upstreams: Rc<[(String, String)]>,
+    salt: Rc<str>,
+    /// Computed when it is first asked for: hashing costs more than most of what a request needs.
+    subject_hash: OnceCell<Option<Box<str>>>,
 }
 
 impl Remembered {
-    pub(super) fn new(token: VerifiedToken, salt: &str, names: &IdentityHeaders) -> Self {
-        let hash = |subject: &str| {
-            let digest = hmac_sha256::HMAC::mac(subject.as_bytes(), salt.as_bytes());
-            digest
-                .iter()
-                .take(SHOWN_HASH_BYTES)
-                .map(|byte| format!("{byte:02x}"))
-                .collect::<String>()
-                .into_boxed_str()
-        };
+    pub(super) fn new(token: VerifiedToken, salt: &Rc<str>, names: &IdentityHeaders) -> Self {
         let told = token.identity().told_to_upstreams();
         let mut headers = vec![
             (names.tenant.clone(), told.tenant),
@@ -36,9 +30,25 @@ impl Remembered {
         headers.extend(told.subject.map(|subject| (names.subject.clone(), subject)));
         Self {
             told_to_upstreams: headers.into(),
-            subject_hash: token.subject().map(hash),
+            salt: Rc::clone(salt),
+            subject_hash: OnceCell::new(),
             token,
         }
+    }
+
+    fn subject_hash(&self) -> Option<&str> {
+        let hash = |subject: &str| {
+            let digest = hmac_sha256::HMAC::mac(subject.as_bytes(), self.salt.as_bytes());
+            digest
+                .iter()
+                .take(SHOWN_HASH_BYTES)
+                .map(|byte| format!("{byte:02x}"))
+                .collect::<String>()
+                .into_boxed_str()
+        };
+        self.subject_hash
+            .get_or_init(|| self.token.subject().map(hash))
+            .as_deref()
     }
 
     pub(super) const fn token(&self) -> &VerifiedToken {
@@ -76,6 +86,6 @@ impl Admission {
     /// The hash of its subject, for the log: HMAC-SHA256 under the configured salt, cut to eight bytes, in hex.
     #[must_use]
     pub fn subject_hash(&self) -> Option<&str> {
-        self.0.subject_hash.as_deref()
+        self.0.subject_hash()
     }
 }

@@ -94,7 +94,7 @@ pub struct Gate {
     deny_list: DenyList,
     held: BTreeMap<ExchangeId, Held>,
     last_fetch: u64,
-    subject_salt: String,
+    subject_salt: Rc<str>,
     identity_headers: IdentityHeaders,
     wants: Wants,
 }
@@ -148,7 +148,7 @@ impl Gate {
             ),
             held: BTreeMap::new(),
             last_fetch: 0,
-            subject_salt: config.decision_log.subject_salt.clone(),
+            subject_salt: config.decision_log.subject_salt.as_str().into(),
             identity_headers: config.identity_headers.clone(),
             wants: Wants::default(),
             access,
