@@ -161,6 +161,7 @@ impl Vm {
         if hostcalls::set_effective_context(stream).is_err() {
             // The client has left.
             self.exchanges.remove(&stream);
+            self.worker.gone(ExchangeId(stream));
             return;
         }
         match exchange.advance(Input::News(woken.news), &mut self.worker, &self.host) {

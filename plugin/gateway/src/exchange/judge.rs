@@ -216,7 +216,10 @@ fn passage(
             worker.gone(exchange);
             scribe.reported(None, "not_ready", host);
         }
-        Err(Refusal::Failure(failure)) if rule.mode() == Mode::Enforce => {
+        // A request that contradicts its own token about the tenant is refused in every mode.
+        Err(Refusal::Failure(failure))
+            if rule.mode() == Mode::Enforce || contradicts_tenant(&failure) =>
+        {
             scribe.denied(caller.as_ref(), &failure, host);
             return Err(failure);
         }
@@ -225,6 +228,15 @@ fn passage(
         }
     }
     Ok(onward(request, caller.as_ref()))
+}
+
+/// Whether a refusal is about the tenant that the request names.
+fn contradicts_tenant(failure: &Failure) -> bool {
+    matches!(
+        failure,
+        Failure::Forbidden(Forbidden::TenantMismatch, _)
+            | Failure::BadInput(BadInput::RepeatedHeader("Emporix-Tenant"))
+    )
 }
 
 /// Why a rule does not let a request through.
@@ -269,6 +281,9 @@ fn guard<'r>(
     let identity = admission.identity();
     let tenant_header = head.tenant.value();
     let leave = match requirement {
+        _ if rule.mode() == Mode::Report && identity.agrees_with(tenant_header).is_err() => {
+            Err(Failure::Forbidden(Forbidden::TenantMismatch, [].into()))
+        }
         Some(requirement) => identity
             .permit(requirement, Mode::Enforce, tenant_header)
             .map(|leave| leave.scope)

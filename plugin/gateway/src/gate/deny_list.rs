@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::polled::{Begun, Ending, Polled, Schedule};
 use crate::access::{IssuerConfig, MAX_NUMERIC_DATE, RevokedConfig, VerifiedToken};
-use crate::config::RevocationConfig;
+use crate::config::{EngineConfig, RevocationConfig};
 use crate::engine::{self, Answer};
 use crate::host::{Counter, Gauge, Host, Severity};
 use crate::percent;
@@ -77,16 +77,21 @@ impl DenyList {
     pub(super) fn new(
         issuers: &[IssuerConfig],
         config: &RevocationConfig,
-        call_timeout_ms: u32,
+        engine: &EngineConfig,
     ) -> Self {
         let schedule = Schedule {
             refresh_ms: i64::from(config.refresh_ms),
             ask_gap_ms: i64::from(config.refresh_ms),
-            lease_ms: i64::from(call_timeout_ms).saturating_add(LEASE_MARGIN_MS),
+            lease_ms: i64::from(engine.call_timeout_ms).saturating_add(LEASE_MARGIN_MS),
         };
+        // Shared data outlives a configuration, and another one may name another engine: its list is not this one's.
+        let digest = hmac_sha256::Hash::hash(engine.cluster().as_bytes());
+        let number = digest
+            .first_chunk()
+            .map_or(0, |&bytes| u128::from_be_bytes(bytes));
         let engine = config.from_engine.then(|| EnginePart {
             issuers: issuers.iter().map(|it| it.issuer.clone()).collect(),
-            polled: Polled::new("revoked", schedule),
+            polled: Polled::new(&format!("revoked/{number:032x}"), schedule),
             denied: None,
             reading: None,
         });

@@ -64,7 +64,15 @@ impl KeySources {
                 ask_gap_ms: seconds(uri.refetch_seconds),
                 lease_ms: i64::from(uri.timeout_ms).saturating_add(LEASE_MARGIN_MS),
             };
-            let identity = format!("{}\n{}\n{}", issuer.name(), uri.cluster, uri.uri);
+            // Whoever shares it must find the same keys usable.
+            let algorithms: Vec<&str> = issuer.algorithms().iter().map(|it| it.name()).collect();
+            let identity = format!(
+                "{}\n{}\n{}\n{}",
+                issuer.name(),
+                uri.cluster,
+                uri.uri,
+                algorithms.join(" ")
+            );
             let digest = hmac_sha256::Hash::hash(identity.as_bytes());
             let number = digest
                 .first_chunk()

@@ -141,11 +141,7 @@ impl Gate {
             refused: Generations::new(REFUSED_BOUNDS),
             budget: Budget::new(tokens.refused_share_percent),
             sources: KeySources::new(&access),
-            deny_list: DenyList::new(
-                &config.issuers,
-                &config.revocation,
-                config.engine.call_timeout_ms,
-            ),
+            deny_list: DenyList::new(&config.issuers, &config.revocation, &config.engine),
             held: BTreeMap::new(),
             last_fetch: 0,
             subject_salt: config.decision_log.subject_salt.as_str().into(),
@@ -268,6 +264,10 @@ impl Gate {
             let hold_ms = self.hold_ms(exchange, now);
             match self.sources.missed(issuer, since_ms, now.wall_ms, hold_ms) {
                 Some(Prospect::Soon) => {
+                    // Once for each request: one that leaves while it waits has cost a look too.
+                    if !self.held.contains_key(&exchange) {
+                        self.charge(Some(rejected.effort));
+                    }
                     return self.hold(exchange, Awaits::KeysOf(issuer), now);
                 }
                 // Without any keys nobody is called bad, whatever the last fetch brought.
@@ -279,7 +279,13 @@ impl Gate {
             }
         }
         self.charge(Some(rejected.effort));
-        if rejected.effort != Effort::Cheap {
+        // A key that is not there today may be there tomorrow; all else about a token stays as it is.
+        if !matches!(
+            reason,
+            Unauthenticated::UnknownKey
+                | Unauthenticated::AmbiguousKey
+                | Unauthenticated::KeysUnavailable
+        ) {
             self.refused.insert(key, reason);
         }
         NotAdmitted::Refused(reason)
