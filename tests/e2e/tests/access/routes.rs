@@ -154,7 +154,9 @@ async fn tenants(guarded: &Guarded) {
         ("/orders/1", &["other", "acme"], 400, None),
         ("/health", &["other"], 403, None),
         ("/health", &["acme"], 200, VIEWER),
-        ("/trial/1", &["other"], 200, None),
+        // Report mode tries a rule out; whose points are meant is no trial.
+        ("/trial/1", &["other"], 403, None),
+        ("/trial/1", &["acme", "acme"], 400, None),
         ("/elsewhere", &["other"], 200, None),
     ] {
         let what = format!("{on}: {path} {tenants:?}");
