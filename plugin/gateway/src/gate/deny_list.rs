@@ -84,14 +84,9 @@ impl DenyList {
             ask_gap_ms: i64::from(config.refresh_ms),
             lease_ms: i64::from(engine.call_timeout_ms).saturating_add(LEASE_MARGIN_MS),
         };
-        // Shared data outlives a configuration, and another one may name another engine: its list is not this one's.
-        let digest = hmac_sha256::Hash::hash(engine.cluster().as_bytes());
-        let number = digest
-            .first_chunk()
-            .map_or(0, |&bytes| u128::from_be_bytes(bytes));
         let engine = config.from_engine.then(|| EnginePart {
             issuers: issuers.iter().map(|it| it.issuer.clone()).collect(),
-            polled: Polled::new(&format!("revoked/{number:032x}"), schedule),
+            polled: Polled::new("revoked", engine.cluster(), schedule),
             denied: None,
             reading: None,
         });

@@ -73,10 +73,6 @@ impl KeySources {
                 uri.uri,
                 algorithms.join(" ")
             );
-            let digest = hmac_sha256::Hash::hash(identity.as_bytes());
-            let number = digest
-                .first_chunk()
-                .map_or(0, |&bytes| u128::from_be_bytes(bytes));
             Some(Source {
                 issuer: id,
                 name: issuer.name().to_owned(),
@@ -86,7 +82,7 @@ impl KeySources {
                 path: uri.path_and_query().to_owned(),
                 timeout_ms: uri.timeout_ms,
                 max_age_ms: seconds(uri.max_age_seconds),
-                polled: Polled::new(&format!("keys/{number:032x}"), schedule),
+                polled: Polled::new("keys", &identity, schedule),
                 fetching: None,
                 text: Vec::new(),
                 holds_keys: false,

@@ -64,8 +64,14 @@ enum Turn {
 }
 
 impl Polled {
-    /// `name` is the same in all VMs that share it and nowhere else.
-    pub(super) fn new(name: &str, schedule: Schedule) -> Self {
+    /// What is fetched of this `kind` for this `identity`: shared by all VMs that name both the same, and by nobody else.
+    /// Shared data outlives a configuration, so an identity says everything that what is fetched depends on.
+    pub(super) fn new(kind: &str, identity: &str, schedule: Schedule) -> Self {
+        let digest = hmac_sha256::Hash::hash(identity.as_bytes());
+        let number = digest
+            .first_chunk()
+            .map_or(0, |&bytes| u128::from_be_bytes(bytes));
+        let name = format!("{kind}/{number:032x}");
         Self {
             record_name: format!("reward-points/polled/{name}/record"),
             value_name: format!("reward-points/polled/{name}/value"),

@@ -27,7 +27,7 @@ impl Vms {
         let shared: Rc<RefCell<SharedData>> = Rc::default();
         let vm = |seed| {
             let host = TestHost::new(Rc::clone(&clock), Rc::clone(&shared), seed);
-            (Polled::new("thing", SCHEDULE), host)
+            (Polled::new("thing", "its identity", SCHEDULE), host)
         };
         Self {
             begun: (0..count).map(|_| Vec::new()).collect(),
@@ -338,14 +338,22 @@ fn one_that_goes_on_keeps_its_lease_until_another_has_taken_over() {
 #[test]
 fn what_another_generation_of_the_filter_left_counts_as_nothing() {
     let mut vms = Vms::new(1);
-    let host = &vms.vms[0].1;
-    host.shared
-        .borrow_mut()
-        .put("reward-points/polled/thing/record", b"\x07?");
-    host.shared
-        .borrow_mut()
-        .put("reward-points/polled/thing/value", b"?");
+    let (polled, host) = &vms.vms[0];
+    let mut shared = host.shared.borrow_mut();
+    shared.put(&polled.record_name, b"\x07?");
+    shared.put(&polled.value_name, b"?");
+    drop(shared);
     let (fetcher, _) = vms.only_one_begins();
     vms.succeed(fetcher, "value");
     assert_eq!(vms.tick().1, vec![Some("value".to_owned())]);
+}
+
+#[test]
+fn what_has_another_identity_is_another_thing() {
+    let mut vms = Vms::new(2);
+    vms.vms[1].0 = Polled::new("thing", "another engine", SCHEDULE);
+    let (begun, _) = vms.tick();
+    assert_eq!(begun.len(), 2, "each fetches its own");
+    vms.succeed(0, "first");
+    assert_eq!(vms.tick().1, vec![Some("first".to_owned()), None]);
 }
