@@ -86,21 +86,24 @@ impl Vm {
     /// Carries out all that the worker wants. Only from a callback of the root context.
     pub fn carry_out(&mut self) {
         self.bell_rung = false;
-        for call in self.worker.take_calls() {
-            self.make(call);
+        // Who is woken may want calls of its own; it is woken once, so this comes to an end.
+        loop {
+            for call in self.worker.take_calls(&self.host) {
+                self.make(call);
+            }
+            for fetch in self.worker.take_fetches() {
+                self.fetch(fetch);
+            }
+            let woken = self.worker.take_woken();
+            if woken.is_empty() {
+                return;
+            }
+            for woken in woken {
+                self.wake(woken);
+            }
+            // What follows in this callback is the root's again.
+            let _ = hostcalls::set_effective_context(self.root_context);
         }
-        for fetch in self.worker.take_fetches() {
-            self.fetch(fetch);
-        }
-        let woken = self.worker.take_woken();
-        if woken.is_empty() {
-            return;
-        }
-        for woken in woken {
-            self.wake(woken);
-        }
-        // What follows in this callback is the root's again.
-        let _ = hostcalls::set_effective_context(self.root_context);
     }
 
     fn make(&mut self, call: Call) {

@@ -38,6 +38,12 @@ pub const MAX_BATCH_BYTES: usize = 64 * 1024 * 1024;
 /// The longest name of a site or realm, in bytes.
 const MAX_NAME_BYTES: usize = 128;
 
+/// The most accounts that one call may be configured to carry. An etcd of default settings takes 64.
+pub const MAX_BATCH: usize = 512;
+
+/// The most calls of a kind that may be configured to be under way at a time.
+pub const MAX_IN_FLIGHT: usize = 1024;
+
 /// Bounds of every time budget, in milliseconds.
 const BUDGET_MS: std::ops::RangeInclusive<u32> = 10..=60_000;
 
@@ -122,6 +128,13 @@ pub struct EngineConfig {
     /// How long a read may take with all its repetitions, in milliseconds.
     #[serde(default = "default_budget_ms")]
     pub read_budget_ms: u32,
+    /// How many accounts one call may carry at most; 1 for an engine that refuses transactions within a transaction.
+    #[serde(default = "default_max_batch")]
+    pub max_batch: usize,
+    /// How many calls that read, and as many that write, one worker makes at a time to a cluster. What arrives meanwhile
+    /// gathers and goes together.
+    #[serde(default = "default_max_in_flight")]
+    pub max_in_flight: usize,
 }
 
 /// What one summaryBatch answer may hold.
@@ -246,7 +259,9 @@ impl EngineConfig {
         }
         check_range("call_timeout_ms", self.call_timeout_ms, BUDGET_MS)?;
         check_range("write_budget_ms", self.write_budget_ms, BUDGET_MS)?;
-        check_range("read_budget_ms", self.read_budget_ms, BUDGET_MS)
+        check_range("read_budget_ms", self.read_budget_ms, BUDGET_MS)?;
+        check_range("max_batch", self.max_batch, 1..=MAX_BATCH)?;
+        check_range("max_in_flight", self.max_in_flight, 1..=MAX_IN_FLIGHT)
     }
 }
 
@@ -289,4 +304,12 @@ const fn default_call_timeout_ms() -> u32 {
 
 const fn default_budget_ms() -> u32 {
     2000
+}
+
+const fn default_max_batch() -> usize {
+    64
+}
+
+const fn default_max_in_flight() -> usize {
+    4
 }

@@ -1,28 +1,34 @@
 //! One worker VM: what it asks of the engine, for whom, how often, and when it gives up.
 //!
 //! Exchanges hand in jobs; the worker turns them into calls for the shell to make and, when a job is over, into exchanges
-//! to wake. It decides order, repetition and time. What an answer means is the job's; what a client is told, the
-//! exchange's.
+//! to wake. It decides what travels together, repetition and time. What an answer means is decided in `accounts`; what a
+//! client is told, by the exchange.
 //!
 //! How to drive it: after every [`crate::exchange::Exchange::advance`], [`Worker::answered`], [`Worker::fetched`] and
 //! [`Worker::tick`], carry out all of [`Worker::take_calls`] and [`Worker::take_fetches`] and wake all of
 //! [`Worker::take_woken`]. Call [`Worker::tick`] every [`TICK_MS`].
 
+mod errands;
+mod lane;
+mod lines;
+mod numbers;
+mod pipe;
 mod steady;
 #[cfg(test)]
 mod tests;
-mod turns;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use self::errands::Errands;
+use self::lines::{LineId, Lines};
+use self::numbers::Numbers;
 use self::steady::SteadyClock;
-use self::turns::{Next, Turns};
-use crate::accounts::job::{Job, Outcome, Progress};
-use crate::accounts::keys::AccountKey;
+use crate::accounts::job::{Job, Outcome};
+use crate::accounts::line::{Seat, Settled};
 use crate::config::Config;
 use crate::config_error::ConfigError;
-use crate::engine::{Answer, Call, CallId, Method, StoreId};
+use crate::engine::{Answer, Call, CallId, Method};
 use crate::gate::{Admission, Fetch, FetchId, Fetched, Gate, NotAdmitted};
 use crate::host::{Counter, Host};
 use crate::policy::Policy;
@@ -42,12 +48,6 @@ pub const MAX_LISTS: usize = 4;
 /// alone bounds nothing.
 pub const MAX_HELD_BYTES: usize = 256 * 1024 * 1024;
 
-/// The pause before a call of unknown outcome is repeated, in milliseconds; it doubles from try to try.
-const FIRST_PAUSE_MS: i64 = 25;
-
-/// The longest such pause, in milliseconds.
-const MAX_PAUSE_MS: i64 = 400;
-
 /// The worker carries as many jobs as it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Overloaded;
@@ -61,18 +61,13 @@ pub struct Worker {
     listing: Option<CallId>,
     /// Running jobs by ticket. Tickets rise, so this is the order of arrival.
     jobs: BTreeMap<u64, Running>,
-    /// Which job waits for a call.
-    calls_in_flight: BTreeMap<CallId, u64>,
-    /// Writes of the same account, one running, the others waiting in the order of their arrival.
-    writes: BTreeMap<AccountKey, Turns>,
     /// The job of each exchange that waits.
     tickets: BTreeMap<ExchangeId, u64>,
-    lists: usize,
-    held_bytes: usize,
-    /// The store that last answered.
-    store: Option<StoreId>,
-    last_number: u64,
+    lines: Lines,
+    errands: Errands,
+    numbers: Numbers,
     clock: SteadyClock,
+    /// Calls for the gate; the others are made up when the shell takes them.
     calls: Vec<Call>,
     fetches: Vec<Fetch>,
     woken: Vec<Woken>,
@@ -80,24 +75,20 @@ pub struct Worker {
 
 struct Running {
     exchange: ExchangeId,
-    job: Job,
+    place: Place,
     /// In milliseconds of the worker's steady clock.
-    deadline: i64,
-    pause_ms: i64,
-    wait: Wait,
-    /// This job's part of the worker's `held_bytes`.
-    held_bytes: usize,
+    deadline_ms: i64,
 }
 
-/// What wakes a job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wait {
-    /// The answer to this call, or the deadline.
-    Answer(CallId),
-    /// The next tick at or after this moment of the steady clock, in milliseconds.
-    Pause(i64),
-    /// The end of an earlier write of the same account, or the deadline.
-    Turn,
+/// Where a job waits.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    /// Among those who read an account.
+    Reads(LineId),
+    /// Among those who change an account.
+    Changes(LineId),
+    /// It has calls of its own.
+    Errand,
 }
 
 impl Worker {
@@ -109,18 +100,15 @@ impl Worker {
         let policy = Policy::new(&config)?;
         let gate = Gate::new(&config, policy.tested_claims(), host)?;
         Ok(Self {
+            lines: Lines::new(&config.engine),
+            errands: Errands::new(&config.engine),
             config,
             policy: Rc::new(policy),
             gate,
             listing: None,
             jobs: BTreeMap::new(),
-            calls_in_flight: BTreeMap::new(),
-            writes: BTreeMap::new(),
             tickets: BTreeMap::new(),
-            lists: 0,
-            held_bytes: 0,
-            store: None,
-            last_number: 0,
+            numbers: Numbers::default(),
             clock: SteadyClock::default(),
             calls: Vec::new(),
             fetches: Vec::new(),
@@ -154,10 +142,15 @@ impl Worker {
         self.gate.authenticate(exchange, authorization, now, host)
     }
 
-    /// Takes the calls to make.
+    /// Takes the calls to make: all that waits goes into as few as it fits into.
     #[must_use]
-    pub fn take_calls(&mut self) -> Vec<Call> {
-        std::mem::take(&mut self.calls)
+    pub fn take_calls(&mut self, host: &impl Host) -> Vec<Call> {
+        let now_ms = self.clock.now_ms(host);
+        let mut calls = std::mem::take(&mut self.calls);
+        calls.extend(self.lines.calls(&mut self.numbers, now_ms, host));
+        calls.extend(self.errands.calls(&mut self.numbers, now_ms, host));
+        self.wake_settled();
+        calls
     }
 
     /// Takes the documents to fetch.
@@ -169,7 +162,7 @@ impl Worker {
     /// Whether there are calls to make.
     #[must_use]
     pub fn has_calls(&self) -> bool {
-        !self.calls.is_empty()
+        !self.calls.is_empty() || self.lines.is_ready() || self.errands.is_ready()
     }
 
     /// Takes the exchanges to wake.
@@ -194,39 +187,37 @@ impl Worker {
         job: Job,
         host: &impl Host,
     ) -> Result<(), Overloaded> {
-        let is_list = matches!(job, Job::List(_));
-        if self.jobs.len() >= MAX_JOBS
-            || self.held_bytes >= MAX_HELD_BYTES
-            || (is_list && self.lists >= MAX_LISTS)
-        {
+        let lists_full = matches!(job, Job::List(_)) && self.errands.len() >= MAX_LISTS;
+        let held_bytes = self.errands.held_bytes();
+        let held_bytes = held_bytes.saturating_add(self.lines.held_bytes);
+        if self.jobs.len() >= MAX_JOBS || held_bytes >= MAX_HELD_BYTES || lists_full {
             return Err(Overloaded);
         }
-        let ticket = self.number();
-        let runs_now = match &job {
-            Job::Write(write) => self
-                .writes
-                .entry(write.key().clone())
-                .or_default()
-                .arrive(ticket),
-            Job::Read(_) | Job::List(_) => true,
+        let budget_ms = i64::from(match &job {
+            Job::Change(..) => self.config.engine.write_budget_ms,
+            Job::Read(_) | Job::List(_) => self.config.engine.read_budget_ms,
+        });
+        let seat = Seat {
+            ticket: self.numbers.next(),
+            deadline_ms: self.clock.now_ms(host).saturating_add(budget_ms),
         };
-        self.lists = self.lists.saturating_add(usize::from(is_list));
-        self.tickets.insert(exchange, ticket);
-        let deadline = self.clock.now_ms(host).saturating_add(self.budget_ms(&job));
+        let place = match job {
+            Job::Read(key) => Place::Reads(self.lines.read(key, seat)),
+            Job::Change(key, operation) => Place::Changes(self.lines.change(key, seat, operation)),
+            Job::List(list) => {
+                self.errands.begin(*list, seat);
+                Place::Errand
+            }
+        };
+        self.tickets.insert(exchange, seat.ticket);
         self.jobs.insert(
-            ticket,
+            seat.ticket,
             Running {
                 exchange,
-                job,
-                deadline,
-                pause_ms: FIRST_PAUSE_MS,
-                wait: Wait::Turn,
-                held_bytes: 0,
+                place,
+                deadline_ms: seat.deadline_ms,
             },
         );
-        if runs_now {
-            self.begin(ticket, host);
-        }
         Ok(())
     }
 
@@ -239,45 +230,13 @@ impl Worker {
             self.serve_gate();
             return;
         }
-        let Some(ticket) = self.calls_in_flight.remove(&call) else {
+        let now_ms = self.clock.now_ms(host);
+        if !self.lines.answered(call, answer.clone(), now_ms, host)
+            && !self.errands.answered(call, answer, now_ms, host)
+        {
             host.count(Counter::LateAnswers);
-            return;
-        };
-        let Some(running) = self.jobs.get_mut(&ticket) else {
-            host.count(Counter::LateAnswers);
-            return;
-        };
-        let (progress, grpc_status) = match answer {
-            Answer::Message(message) => {
-                let progress = running.job.answered(message, &mut self.store, host);
-                (progress, 0)
-            }
-            Answer::Unknown { grpc_status } => (Progress::Senseless, grpc_status),
-        };
-        match progress {
-            Progress::Call => {
-                running.pause_ms = FIRST_PAUSE_MS;
-                let now = self.clock.now_ms(host);
-                if let Job::List(_) = running.job {
-                    // A long list may take many calls; its time is counted from one answer to the next.
-                    let budget_ms = i64::from(self.config.engine.read_budget_ms);
-                    running.deadline = now.saturating_add(budget_ms);
-                }
-                if now < running.deadline {
-                    self.call(ticket, host);
-                } else {
-                    self.finish(ticket, Outcome::Unavailable, host);
-                }
-            }
-            Progress::Senseless => {
-                running.job.failed(grpc_status);
-                host.count(Counter::EngineFailures);
-                let until = self.clock.now_ms(host).saturating_add(running.pause_ms);
-                running.wait = Wait::Pause(until);
-                running.pause_ms = running.pause_ms.saturating_mul(2).min(MAX_PAUSE_MS);
-            }
-            Progress::Done(outcome) => self.finish(ticket, outcome, host),
         }
+        self.wake_settled();
     }
 
     /// Takes the answer to a fetch. A late, unknown or repeated answer changes nothing.
@@ -297,7 +256,7 @@ impl Worker {
         });
         self.woken.extend(woken);
         if let Some(message) = wants.range {
-            let id = CallId(self.number());
+            let id = self.numbers.call();
             self.listing = Some(id);
             self.calls.push(Call {
                 id,
@@ -314,28 +273,21 @@ impl Worker {
         let moment = self.clock.moment(host);
         self.gate.tick(moment, host);
         self.serve_gate();
-        let now = moment.steady_ms;
-        let mut due = Vec::new();
-        let mut expired = Vec::new();
-        for (&ticket, running) in &self.jobs {
-            if now >= running.deadline {
-                expired.push(ticket);
-            } else if matches!(running.wait, Wait::Pause(until) if now >= until) {
-                due.push(ticket);
-            }
-        }
-        for ticket in expired {
-            self.finish(ticket, Outcome::Unavailable, host);
-        }
-        for ticket in due {
-            if let Some(running) = self.jobs.get(&ticket)
-                && matches!(running.wait, Wait::Pause(_))
-            {
-                if running.job.is_committing() {
-                    host.count(Counter::CommitResends);
-                }
-                self.call(ticket, host);
-            }
+        let now_ms = moment.steady_ms;
+        self.errands.tick(now_ms);
+        self.lines.tick(now_ms, host);
+        self.wake_settled();
+        let in_line = |running: &Running| !matches!(running.place, Place::Errand);
+        let late: Vec<u64> = self
+            .jobs
+            .iter()
+            .filter(|(_, running)| in_line(running) && now_ms >= running.deadline_ms)
+            .map(|(&ticket, _)| ticket)
+            .collect();
+        for ticket in late {
+            self.forget(ticket);
+            let outcome = Outcome::Unavailable;
+            self.wake(Settled { ticket, outcome });
         }
     }
 
@@ -345,99 +297,41 @@ impl Worker {
         let Some(&ticket) = self.tickets.get(&exchange) else {
             return;
         };
-        let is_write = |running: &Running| matches!(running.job, Job::Write(_));
-        if self.jobs.get(&ticket).is_some_and(is_write) {
-            return;
+        let place = self.jobs.get(&ticket).map(|running| running.place);
+        if !matches!(place, Some(Place::Changes(_))) {
+            self.forget(ticket);
+            self.jobs.remove(&ticket);
+            self.tickets.remove(&exchange);
         }
-        self.remove(ticket);
     }
 
-    /// Makes the job's next call.
-    fn call(&mut self, ticket: u64, host: &impl Host) {
-        let id = CallId(self.number());
-        let Some(running) = self.jobs.get_mut(&ticket) else {
-            return;
-        };
-        let (method, message) = running.job.next_call();
-        let left_ms = running.deadline.saturating_sub(self.clock.now_ms(host));
-        let most_ms = i64::from(self.config.engine.call_timeout_ms);
-        running.wait = Wait::Answer(id);
-        let held_bytes = running.job.held_bytes();
-        self.held_bytes = self
-            .held_bytes
-            .saturating_sub(running.held_bytes)
-            .saturating_add(held_bytes);
-        running.held_bytes = held_bytes;
-        self.calls_in_flight.insert(id, ticket);
-        host.count(Counter::EngineCalls);
-        self.calls.push(Call {
-            id,
-            cluster: self.config.engine.cluster().to_owned(),
-            method,
-            message,
-            timeout_ms: u32::try_from(left_ms.clamp(1, most_ms)).unwrap_or(1),
-        });
+    /// Takes a job out of where it waits.
+    fn forget(&mut self, ticket: u64) {
+        match self.jobs.get(&ticket).map(|running| running.place) {
+            Some(Place::Reads(line) | Place::Changes(line)) => self.lines.forget(line, ticket),
+            Some(Place::Errand) => self.errands.forget(ticket),
+            None => {}
+        }
     }
 
-    fn finish(&mut self, ticket: u64, outcome: Outcome, host: &impl Host) {
-        let Some(running) = self.remove(ticket) else {
+    /// Wakes the exchanges of all jobs that have ended.
+    fn wake_settled(&mut self) {
+        for settled in self.lines.take_settled() {
+            self.wake(settled);
+        }
+        for settled in self.errands.take_settled() {
+            self.wake(settled);
+        }
+    }
+
+    fn wake(&mut self, settled: Settled) {
+        let Some(running) = self.jobs.remove(&settled.ticket) else {
             return;
         };
+        self.tickets.remove(&running.exchange);
         self.woken.push(Woken {
             exchange: running.exchange,
-            news: News::Outcome(outcome),
+            news: News::Outcome(settled.outcome),
         });
-        if let Job::Write(write) = &running.job {
-            self.next_turn(write.key(), ticket, host);
-        }
-    }
-
-    fn remove(&mut self, ticket: u64) -> Option<Running> {
-        let running = self.jobs.remove(&ticket)?;
-        if let Wait::Answer(call) = running.wait {
-            self.calls_in_flight.remove(&call);
-        }
-        self.tickets.remove(&running.exchange);
-        self.held_bytes = self.held_bytes.saturating_sub(running.held_bytes);
-        if matches!(running.job, Job::List(_)) {
-            self.lists = self.lists.saturating_sub(1);
-        }
-        Some(running)
-    }
-
-    /// Begins the account's next write, if the one that ended was the running one.
-    fn next_turn(&mut self, key: &AccountKey, ended: u64, host: &impl Host) {
-        let now = self.clock.now_ms(host);
-        let Some(turns) = self.writes.get_mut(key) else {
-            return;
-        };
-        let jobs = &self.jobs;
-        // One that is out of time is not begun: it would be answered 503 and change the account all the same.
-        let in_time = |ticket: u64| jobs.get(&ticket).is_some_and(|it| now < it.deadline);
-        match turns.end(ended, in_time) {
-            Next::Begin(ticket) => self.begin(ticket, host),
-            Next::Nothing => drop(self.writes.remove(key)),
-            Next::StillRunning => {}
-        }
-    }
-
-    /// Makes a job's first call.
-    fn begin(&mut self, ticket: u64, host: &impl Host) {
-        if let Some(running) = self.jobs.get_mut(&ticket) {
-            running.job.begin(self.store, host);
-            self.call(ticket, host);
-        }
-    }
-
-    fn budget_ms(&self, job: &Job) -> i64 {
-        i64::from(match job {
-            Job::Write(_) => self.config.engine.write_budget_ms,
-            Job::Read(_) | Job::List(_) => self.config.engine.read_budget_ms,
-        })
-    }
-
-    fn number(&mut self) -> u64 {
-        self.last_number = self.last_number.wrapping_add(1);
-        self.last_number
     }
 }

@@ -1,30 +1,28 @@
-//! What the worker may do with any job, and what a job may come to.
+//! What an exchange may ask a worker for, and what it may come to.
 
-use bytes::Bytes;
-use ledger::{Account, Refusal};
+use std::rc::Rc;
+
+use ledger::{Account, Operation, Refusal};
 
 use super::document::DocumentError;
+use super::keys::AccountKey;
 use super::list::{List, Listing};
-use super::read::Read;
-use super::write::Write;
-use crate::engine::{Method, StoreId};
-use crate::host::Host;
 
 /// One question or change, carried through as many calls as it takes.
 #[derive(Debug)]
 pub enum Job {
     /// Reads one account.
-    Read(Read),
+    Read(AccountKey),
     /// Changes one account.
-    Write(Write),
+    Change(AccountKey, Operation),
     /// Lists a tenant's accounts.
-    List(List),
+    List(Box<List>),
 }
 
-/// What a job wants after an answer.
+/// What a job with calls of its own wants after an answer.
 #[derive(Debug)]
 pub enum Progress {
-    /// Make [`Job::next_call`] now.
+    /// Make the next call.
     Call,
     /// The answer makes no sense: its outcome is as unknown as that of no answer.
     Senseless,
@@ -36,9 +34,19 @@ pub enum Progress {
 #[derive(Debug)]
 pub enum Outcome {
     /// The account as it stands, if there is one.
-    Read(Option<Box<Account>>),
+    Read {
+        /// The account.
+        account: Option<Rc<Account>>,
+        /// The revision of its last change; 0 when the engine holds nothing under its key.
+        revision: i64,
+    },
     /// The change is durable.
-    Written(Written),
+    Written {
+        /// By what.
+        written: Written,
+        /// A revision at which the account has the change.
+        revision: i64,
+    },
     /// The change was refused, on the ground of a linearizable read.
     Refused(Refusal),
     /// The tenant's accounts.
@@ -78,63 +86,4 @@ pub enum Written {
     Done,
     /// By an earlier request with the same idempotency key.
     ReplayedByKey,
-}
-
-impl Job {
-    /// Prepares the first call, when the job's turn has come. `store` is the one that last answered.
-    pub fn begin(&mut self, store: Option<StoreId>, host: &impl Host) {
-        if let (Self::Write(job), Some(store)) = (self, store) {
-            job.begin(store, host);
-        }
-    }
-
-    /// Bytes that the job holds besides its own small size: what a worker's memory is bounded by.
-    #[must_use]
-    pub fn held_bytes(&self) -> usize {
-        match self {
-            Self::Read(_) => 0,
-            Self::Write(job) => job.held_bytes(),
-            Self::List(job) => job.held_bytes(),
-        }
-    }
-
-    /// The call that the job waits for. The same bytes every time until an answer is taken, so that a call of unknown
-    /// outcome can be repeated.
-    #[must_use]
-    pub fn next_call(&self) -> (Method, Bytes) {
-        match self {
-            Self::Read(job) => job.next_call(),
-            Self::Write(job) => job.next_call(),
-            Self::List(job) => job.next_call(),
-        }
-    }
-
-    /// Takes the engine's answer to the last call. Notes in `store` which store gave it.
-    pub fn answered(
-        &mut self,
-        message: Bytes,
-        store: &mut Option<StoreId>,
-        host: &impl Host,
-    ) -> Progress {
-        match self {
-            Self::Read(job) => job.answered(message, store),
-            Self::Write(job) => job.answered(message, store, host),
-            Self::List(job) => job.answered(message),
-        }
-    }
-
-    /// Whether the last call may have changed something.
-    #[must_use]
-    pub const fn is_committing(&self) -> bool {
-        matches!(self, Self::Write(job) if job.is_committing())
-    }
-
-    /// Takes note that the last call's outcome is unknown, before it is repeated.
-    pub fn failed(&mut self, grpc_status: u32) {
-        match self {
-            Self::Read(_) => {}
-            Self::Write(job) => job.failed(),
-            Self::List(job) => job.failed(grpc_status),
-        }
-    }
 }

@@ -143,11 +143,15 @@ impl List {
         }
     }
 
-    pub(super) const fn held_bytes(&self) -> usize {
+    /// Bytes that the list holds besides its own small size.
+    #[must_use]
+    pub const fn held_bytes(&self) -> usize {
         self.kept_bytes
     }
 
-    pub(super) fn next_call(&self) -> (Method, Bytes) {
+    /// The call that the list waits for. The same bytes every time until an answer is taken.
+    #[must_use]
+    pub fn next_call(&self) -> (Method, Bytes) {
         if let Some(page) = &self.page {
             let keys: Vec<AccountKey> = page.next_fetch().map(|id| self.key(id)).collect();
             let keys = keys.iter().map(AccountKey::as_bytes);
@@ -161,7 +165,8 @@ impl List {
         )
     }
 
-    pub(super) fn answered(&mut self, message: Bytes) -> Progress {
+    /// Takes the engine's answer to the last call.
+    pub fn answered(&mut self, message: Bytes) -> Progress {
         if self.page.is_some() {
             return self.fetched(message);
         }
@@ -186,7 +191,7 @@ impl List {
 
     /// After a failed call: ask for less, and begin again when the pinned revision is gone. One that has begun
     /// [`MAX_RESTARTS`] times again keeps asking for what is gone, and so runs out of time.
-    pub(super) fn failed(&mut self, grpc_status: u32) {
+    pub fn failed(&mut self, grpc_status: u32) {
         self.call_documents = (self.call_documents / 2).max(1);
         if grpc_status == OUT_OF_RANGE && self.restarts < MAX_RESTARTS {
             let restarts = self.restarts.saturating_add(1);

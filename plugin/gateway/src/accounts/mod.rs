@@ -1,13 +1,13 @@
 //! The accounts: where they live, what a document says, and the jobs that read, change and list them.
 //!
-//! A job is a small state machine that asks the engine one thing at a time. It decides what an answer means; how calls
-//! are made, repeated and given up is the worker's.
+//! What waits for one account is a [`line`]; a [`list`] of accounts has calls of its own. They decide what an answer of the
+//! engine means; how calls are put together, repeated and given up is the worker's.
 
 pub mod document;
+mod fold;
 pub mod job;
 pub mod keys;
+pub mod line;
 pub mod list;
 pub mod marks;
-pub mod read;
-pub mod slots;
-pub mod write;
+mod slots;

@@ -4,8 +4,8 @@
 
 use bytes::Bytes;
 use etcd_wire::{
-    Compare, KeyValue, PutRequest, RangeRequest, RangeResponse, RequestOp, TxnRequest, TxnResponse,
-    compare, request_op, response_op,
+    KeyValue, RangeRequest, RangeResponse, RequestOp, ResponseHeader, TxnRequest, TxnResponse,
+    request_op, response_op,
 };
 use prost::Message;
 
@@ -42,6 +42,8 @@ pub struct Found {
     pub document: Option<Document>,
     /// The store that was asked.
     pub store: StoreId,
+    /// The store's revision at which this stood there.
+    pub revision: i64,
 }
 
 /// One page of a range.
@@ -73,28 +75,23 @@ pub enum CommitAnswer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MalformedAnswer;
 
-/// A linearizable read of one key.
-#[must_use]
-pub fn read_one(key: &[u8]) -> Bytes {
-    range_of_one(key).encode_to_vec().into()
-}
-
-/// Reads the answer to [`read_one`] of `key`.
+/// Reads the answer to a read of `key` alone.
 ///
 /// # Errors
 /// [`MalformedAnswer`]
-pub fn read_document(key: &[u8], message: Bytes) -> Result<Found, MalformedAnswer> {
+pub(super) fn read_document(key: &[u8], message: Bytes) -> Result<Found, MalformedAnswer> {
     let answer = RangeResponse::decode(message).map_err(|_| MalformedAnswer)?;
     // No bytes are a message too; only the header, which every answer has, tells them from "there is no such key".
     let header = answer.header.ok_or(MalformedAnswer)?;
     Ok(Found {
         document: only_document(key, answer.kvs, answer.more)?,
         store: StoreId(header.cluster_id),
+        revision: header.revision,
     })
 }
 
 /// The answer about one key: nothing, or that key's document and no other's.
-fn only_document(
+pub(super) fn only_document(
     key: &[u8],
     kvs: Vec<KeyValue>,
     more: bool,
@@ -190,40 +187,15 @@ pub fn read_page(message: Bytes) -> Result<RangePage, MalformedAnswer> {
     })
 }
 
-/// Puts `value` under `key` if the key's revision is `base` (0: if there is no such key), else reads what is there.
-#[must_use]
-pub fn compare_and_put(key: &[u8], base: i64, value: Bytes) -> Bytes {
-    let key_bytes = Bytes::copy_from_slice(key);
-    TxnRequest {
-        compare: vec![Compare {
-            result: compare::CompareResult::Equal.into(),
-            target: compare::CompareTarget::Mod.into(),
-            key: key_bytes.clone(),
-            target_union: Some(compare::TargetUnion::ModRevision(base)),
-            ..Compare::default()
-        }],
-        success: vec![RequestOp {
-            request: Some(request_op::Request::RequestPut(PutRequest {
-                key: key_bytes,
-                value,
-                ..PutRequest::default()
-            })),
-        }],
-        failure: vec![RequestOp {
-            request: Some(request_op::Request::RequestRange(range_of_one(key))),
-        }],
-    }
-    .encode_to_vec()
-    .into()
-}
-
-/// Reads the answer to [`compare_and_put`] of `key`.
+/// What became of the compare-and-put of `key` that the answer with this header holds.
 ///
 /// # Errors
 /// [`MalformedAnswer`]
-pub fn read_commit(key: &[u8], message: Bytes) -> Result<CommitAnswer, MalformedAnswer> {
-    let answer = TxnResponse::decode(message).map_err(|_| MalformedAnswer)?;
-    let header = answer.header.ok_or(MalformedAnswer)?;
+pub(super) fn commit_answer(
+    key: &[u8],
+    header: &ResponseHeader,
+    answer: TxnResponse,
+) -> Result<CommitAnswer, MalformedAnswer> {
     let store = StoreId(header.cluster_id);
     let response = answer
         .responses
@@ -239,13 +211,14 @@ pub fn read_commit(key: &[u8], message: Bytes) -> Result<CommitAnswer, Malformed
             Ok(CommitAnswer::Conflict(Found {
                 document: only_document(key, range.kvs, range.more)?,
                 store,
+                revision: header.revision,
             }))
         }
         _ => Err(MalformedAnswer),
     }
 }
 
-fn range_of_one(key: &[u8]) -> RangeRequest {
+pub(super) fn range_of_one(key: &[u8]) -> RangeRequest {
     RangeRequest {
         key: Bytes::copy_from_slice(key),
         ..RangeRequest::default()
@@ -255,27 +228,31 @@ fn range_of_one(key: &[u8]) -> RangeRequest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use etcd_wire::{PutResponse, ResponseHeader, ResponseOp};
+    use etcd_wire::{PutResponse, ResponseOp};
 
-    fn answer(succeeded: bool, response: Option<response_op::Response>) -> Bytes {
-        TxnResponse {
-            header: Some(ResponseHeader {
-                cluster_id: 5,
-                revision: 9,
-                ..ResponseHeader::default()
-            }),
+    fn read_commit(
+        key: &[u8],
+        succeeded: bool,
+        response: Option<response_op::Response>,
+    ) -> Result<CommitAnswer, MalformedAnswer> {
+        let header = ResponseHeader {
+            cluster_id: 5,
+            revision: 9,
+            ..ResponseHeader::default()
+        };
+        let answer = TxnResponse {
+            header: None,
             succeeded,
             responses: vec![ResponseOp { response }],
-        }
-        .encode_to_vec()
-        .into()
+        };
+        commit_answer(key, &header, answer)
     }
 
     #[test]
     fn a_commit_is_applied_or_hands_back_what_stood_in_the_way() {
         let put = response_op::Response::ResponsePut(PutResponse::default());
         assert_eq!(
-            read_commit(b"k", answer(true, Some(put.clone()))),
+            read_commit(b"k", true, Some(put.clone())),
             Ok(CommitAnswer::Applied {
                 revision: 9,
                 store: StoreId(5)
@@ -288,10 +265,11 @@ mod tests {
             })
         };
         assert_eq!(
-            read_commit(b"k", answer(false, Some(range(vec![])))),
+            read_commit(b"k", false, Some(range(vec![]))),
             Ok(CommitAnswer::Conflict(Found {
                 document: None,
-                store: StoreId(5)
+                store: StoreId(5),
+                revision: 9,
             }))
         );
         let kv = KeyValue {
@@ -301,30 +279,29 @@ mod tests {
             ..KeyValue::default()
         };
         assert_eq!(
-            read_commit(b"k", answer(false, Some(range(vec![kv.clone()])))),
+            read_commit(b"k", false, Some(range(vec![kv.clone()]))),
             Ok(CommitAnswer::Conflict(Found {
                 document: Some(kv.clone().into()),
-                store: StoreId(5)
+                store: StoreId(5),
+                revision: 9,
             }))
         );
         // Anything else is no outcome at all.
-        for message in [
-            answer(true, Some(range(vec![]))),
+        for (succeeded, response) in [
+            (true, Some(range(vec![]))),
             // Another key's document, or two of them.
-            answer(
+            (
                 false,
                 Some(range(vec![KeyValue {
                     key: Bytes::from_static(b"l"),
                     ..kv.clone()
                 }])),
             ),
-            answer(false, Some(range(vec![kv.clone(), kv.clone()]))),
-            answer(false, Some(put)),
-            answer(true, None),
-            Bytes::new(),
-            Bytes::from_static(b"\xff"),
+            (false, Some(range(vec![kv.clone(), kv.clone()]))),
+            (false, Some(put)),
+            (true, None),
         ] {
-            assert_eq!(read_commit(b"k", message), Err(MalformedAnswer));
+            assert_eq!(read_commit(b"k", succeeded, response), Err(MalformedAnswer));
         }
     }
 }

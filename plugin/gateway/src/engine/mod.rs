@@ -2,12 +2,13 @@
 //!
 //! Messages only. When a call is made, for whom and how often is decided in `accounts` and `worker`.
 
+mod batch;
 mod call;
 mod messages;
 
+pub use batch::{Commit, commit_all, read_all, read_commits, read_found};
 pub use call::{Answer, Call, CallId, Method};
 pub use messages::{
-    CommitAnswer, Document, Found, MalformedAnswer, RangePage, StoreId, compare_and_put,
-    read_commit, read_document, read_documents, read_keys, read_one, read_page, read_range,
-    read_several,
+    CommitAnswer, Document, Found, MalformedAnswer, RangePage, StoreId, read_documents, read_keys,
+    read_page, read_range, read_several,
 };

@@ -8,8 +8,6 @@ use crate::accounts::job::Job;
 use crate::accounts::keys::{AccountKey, CustomerId};
 use crate::accounts::list::{List, Listing, Part};
 use crate::accounts::marks::{Kind, RequestDigest};
-use crate::accounts::read::Read;
-use crate::accounts::write::Write;
 use crate::api::bad_input::BadInput;
 use crate::api::body::{self, Entry, Rules};
 use crate::api::failure::Failure;
@@ -137,7 +135,7 @@ impl Accepted {
                     with_total,
                 };
                 let list = List::new(tenant.clone(), part, config.summary_batch.limits());
-                return Ok((asked, Job::List(list)));
+                return Ok((asked, Job::List(Box::new(list))));
             }
             Wish::Customer {
                 operation,
@@ -167,10 +165,10 @@ impl Accepted {
                     },
                     customer,
                 };
-                return Ok((asked, Job::Write(Write::new(key, change))));
+                return Ok((asked, Job::Change(key, change)));
             }
         };
-        Ok((asked, Job::Read(Read::new(key))))
+        Ok((asked, Job::Read(key)))
     }
 }
 
@@ -231,24 +229,37 @@ impl Asked {
         now: Timestamp,
     ) -> Result<Reply, Failure> {
         match (outcome, self) {
-            (Outcome::Read(Some(account)), Self::Balance(_)) => {
+            (
+                Outcome::Read {
+                    account: Some(account),
+                    ..
+                },
+                Self::Balance(_),
+            ) => {
                 let balance = account.balance(now);
                 Ok(Reply::json(200, render::balance(balance)))
             }
-            (Outcome::Read(Some(account)), Self::Summary(customer)) => {
+            (
+                Outcome::Read {
+                    account: Some(account),
+                    ..
+                },
+                Self::Summary(customer),
+            ) => {
                 let body = render::summary(&customer, &account, now);
                 Ok(Reply::json(200, body))
             }
-            (Outcome::Read(None), Self::Balance(customer) | Self::Summary(customer)) => {
-                Err(Failure::UnknownCustomer(customer))
-            }
+            (
+                Outcome::Read { account: None, .. },
+                Self::Balance(customer) | Self::Summary(customer),
+            ) => Err(Failure::UnknownCustomer(customer)),
             (Outcome::Listed(listing), Self::List { paged, with_total }) => {
                 list_reply(&listing, paged, with_total, config, now)
             }
             (Outcome::ListTooLong, _) => Err(BadInput::ListTooLong.into()),
             (Outcome::TooManyAccounts, _) => Err(BadInput::TooManyAccounts.into()),
             (
-                Outcome::Written(written),
+                Outcome::Written { written, .. },
                 Self::Write {
                     operation, keyed, ..
                 },

@@ -31,6 +31,8 @@ pub(crate) struct Engine {
     /// Every put, oldest first.
     pub(crate) puts: Vec<Put>,
     revision: i64,
+    /// The revision of the transaction that is being carried out: all its puts have the same one.
+    open: Option<i64>,
     compacted: i64,
 }
 
@@ -45,7 +47,10 @@ impl Engine {
             }
             Method::Txn => {
                 let request = TxnRequest::decode(message.clone()).map_err(bad)?;
-                Ok(self.txn(&request)?.encode_to_vec().into())
+                self.open = Some(self.revision + 1);
+                let answer = self.txn(&request);
+                self.open = None;
+                Ok(answer?.encode_to_vec().into())
             }
         }
     }
@@ -57,7 +62,7 @@ impl Engine {
 
     /// Writes past the API, as another program would.
     pub(crate) fn put(&mut self, key: &[u8], value: &[u8]) {
-        self.revision += 1;
+        self.revision = self.open.unwrap_or(self.revision + 1);
         let put = Put {
             revision: self.revision,
             key: Bytes::copy_from_slice(key),
@@ -200,6 +205,17 @@ impl Engine {
             }
             Some(request_op::Request::RequestRange(range)) => {
                 response_op::Response::ResponseRange(self.range(range)?)
+            }
+            // As etcd: nested once, and every part is what could be asked alone.
+            Some(request_op::Request::RequestTxn(part)) => {
+                let nested = part.success.iter().chain(&part.failure);
+                let plain = |it: &RequestOp| {
+                    !matches!(it.request, Some(request_op::Request::RequestTxn(_)) | None)
+                };
+                if !nested.clone().all(plain) || part.compare.is_empty() {
+                    return Err(INVALID_ARGUMENT);
+                }
+                response_op::Response::ResponseTxn(self.txn(part)?)
             }
             _ => return Err(INVALID_ARGUMENT),
         };

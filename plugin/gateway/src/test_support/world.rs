@@ -213,24 +213,32 @@ impl World {
 
     /// Carries out all that a worker wants, as the filter's root does.
     pub(super) fn make_calls(&mut self, number: usize) {
-        for woken in self.nodes[number].worker.take_woken() {
-            let ExchangeId(asked) = woken.exchange;
+        loop {
             let node = &mut self.nodes[number];
-            let Some(exchange) = node.exchanges.get_mut(&asked) else {
-                continue;
-            };
-            let news = Input::News(woken.news);
-            let step = exchange.advance(news, &mut node.worker, &node.host);
-            self.take_step(Asked(asked), step);
-        }
-        for fetch in self.nodes[number].worker.take_fetches() {
-            self.fetches.push((number, fetch.clone()));
-            self.fetch(number, fetch);
-        }
-        for call in self.nodes[number].worker.take_calls() {
-            let fault = (self.faults)(number, &call);
-            self.calls.push((number, call.clone()));
-            self.make(number, call, fault);
+            let calls = node.worker.take_calls(&node.host);
+            for call in calls {
+                let fault = (self.faults)(number, &call);
+                self.calls.push((number, call.clone()));
+                self.make(number, call, fault);
+            }
+            for fetch in self.nodes[number].worker.take_fetches() {
+                self.fetches.push((number, fetch.clone()));
+                self.fetch(number, fetch);
+            }
+            let woken = self.nodes[number].worker.take_woken();
+            if woken.is_empty() {
+                return;
+            }
+            for woken in woken {
+                let ExchangeId(asked) = woken.exchange;
+                let node = &mut self.nodes[number];
+                let Some(exchange) = node.exchanges.get_mut(&asked) else {
+                    continue;
+                };
+                let news = Input::News(woken.news);
+                let step = exchange.advance(news, &mut node.worker, &node.host);
+                self.take_step(Asked(asked), step);
+            }
         }
     }
 

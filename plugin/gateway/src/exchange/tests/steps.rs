@@ -99,7 +99,14 @@ fn what_comes_out_of_turn_changes_nothing() {
         assert!(matches!(step, Step::Settled), "nothing without a head");
     }
     let asked = world.head(0, &Request::add("614", &json!({})));
-    let step = world.advance(0, asked, Input::News(News::Outcome(Outcome::Read(None))));
+    let step = world.advance(
+        0,
+        asked,
+        Input::News(News::Outcome(Outcome::Read {
+            account: None,
+            revision: 0,
+        })),
+    );
     assert!(matches!(step, Step::AwaitBody), "the body is still to come");
     let step = world.advance(0, asked, Input::Body(br#"{"points": 5}"#));
     assert!(matches!(step, Step::AwaitOutcome));
@@ -129,10 +136,25 @@ fn an_outcome_of_another_kind_is_an_internal_error_and_not_an_answer() {
     for (request, outcome) in [
         (
             Request::get("/customer/614"),
-            Outcome::Written(crate::accounts::job::Written::Done),
+            Outcome::Written {
+                written: crate::accounts::job::Written::Done,
+                revision: 1,
+            },
         ),
-        (Request::get("/summaryBatch"), Outcome::Read(None)),
-        (Request::delete("614"), Outcome::Read(None)),
+        (
+            Request::get("/summaryBatch"),
+            Outcome::Read {
+                account: None,
+                revision: 0,
+            },
+        ),
+        (
+            Request::delete("614"),
+            Outcome::Read {
+                account: None,
+                revision: 0,
+            },
+        ),
     ] {
         let mut world = with_614();
         let asked = world.ask(0, &request);

@@ -67,22 +67,22 @@ fn what_its_jobs_hold_is_bounded_in_bytes_and_given_back() {
             world.expect(201, &Request::add(customer, &body));
         }
     }
-    assert_eq!(world.nodes[0].worker.held_bytes, 0);
+    assert_eq!(world.nodes[0].worker.lines.held_bytes, 0);
     let asked: Vec<Asked> = customers
         .iter()
         .map(|customer| world.ask(0, &Request::add(customer, &json!({"points": 1}))))
         .collect();
     // The reads are answered, the commits are under way.
-    world.run_to(|world| world.nodes[0].worker.held_bytes > 3 * 800 * 1024);
-    world.nodes[0].worker.held_bytes += MAX_HELD_BYTES;
+    world.run_to(|world| world.nodes[0].worker.lines.held_bytes > 3 * 800 * 1024);
+    world.nodes[0].worker.lines.held_bytes += MAX_HELD_BYTES;
     let refused = world.ask(0, &Request::get("/customer/c0"));
     assert_eq!(world.only_reply(refused).status, 503);
-    world.nodes[0].worker.held_bytes -= MAX_HELD_BYTES;
+    world.nodes[0].worker.lines.held_bytes -= MAX_HELD_BYTES;
     world.run();
     for asked in asked {
         assert_eq!(world.only_reply(asked).status, 201);
     }
-    assert_eq!(world.nodes[0].worker.held_bytes, 0);
+    assert_eq!(world.nodes[0].worker.lines.held_bytes, 0);
 }
 
 #[test]

@@ -1,0 +1,130 @@
+//! Several operations on one account as one change of its document.
+//!
+//! Operations are applied one after the other, each to what the one before it left; each has its own verdict, exactly as
+//! if it had been made alone. What the verdicts are worth is not known here: they hold once the document they were
+//! computed from is known to have been the account's at some moment after the operations arrived.
+
+use bytes::Bytes;
+use ledger::{Applied, Operation, Record, Refusal, Replay, State, Timestamp};
+
+use super::document::{self, MAX_DOCUMENT_BYTES};
+use super::job::Written;
+
+/// Operations that one change takes at most: its verdicts wait for one answer, and one worker applies them in one go.
+pub const MAX_FOLDED: usize = 64;
+
+/// One operation, and what is known of it besides.
+#[derive(Debug)]
+pub struct Folded<'a> {
+    /// The operation.
+    pub operation: &'a Operation,
+    /// Whether a commit of it was made whose outcome is not known, and only its client's own id tells it from a
+    /// repetition.
+    pub unsure: bool,
+}
+
+/// What becomes of one operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Done, by this request or by an earlier one.
+    Written(Written),
+    /// Refused.
+    Refused(Refusal),
+}
+
+/// The verdicts on the first operations, and the document that makes them true.
+#[derive(Debug)]
+pub struct Fold {
+    /// One for each operation that was taken, in their order; at least one if there was one.
+    pub verdicts: Vec<Verdict>,
+    /// What has to be committed; none: no operation changes anything.
+    pub next: Option<Next>,
+}
+
+/// The account after the operations.
+#[derive(Debug)]
+pub struct Next {
+    /// The state.
+    pub state: State,
+    /// The state as it is kept.
+    pub document: Bytes,
+}
+
+/// Applies as many of the operations as one document takes, in their order, at the time `clock`.
+#[must_use]
+pub fn fold(base: &State, operations: &[Folded<'_>], clock: Timestamp) -> Fold {
+    let mut most = operations.len().min(MAX_FOLDED);
+    loop {
+        let (taken, _) = operations.split_at_checked(most).unwrap_or_default();
+        match apply_all(base, taken, clock) {
+            Ok(fold) => return fold,
+            Err(TooLarge) if most > 1 => most = most.checked_div(2).unwrap_or(1),
+            // Alone it does not fit: it is done without its key being remembered, or refused.
+            Err(TooLarge) => return alone_too_large(base, taken, clock),
+        }
+    }
+}
+
+/// The document would pass [`MAX_DOCUMENT_BYTES`].
+struct TooLarge;
+
+fn apply_all(base: &State, operations: &[Folded<'_>], clock: Timestamp) -> Result<Fold, TooLarge> {
+    let mut verdicts = Vec::with_capacity(operations.len());
+    let mut changed: Option<State> = None;
+    for it in operations {
+        let state = changed.as_ref().unwrap_or(base);
+        let (verdict, next) = judge(state, it, clock);
+        verdicts.push(verdict);
+        if let Some(record) = next {
+            changed = Some(record.into());
+        }
+    }
+    let next = changed.and_then(record).map(keep).transpose()?;
+    Ok(Fold { verdicts, next })
+}
+
+fn judge(state: &State, it: &Folded<'_>, clock: Timestamp) -> (Verdict, Option<Record>) {
+    match ledger::apply(state, it.operation, clock) {
+        Ok(Applied::Changed(next) | Applied::Remembered(next)) => {
+            (Verdict::Written(Written::Done), Some(next))
+        }
+        // A client's own id does not tell this request from an earlier one. One that was made with unknown outcome and
+        // is found done was most likely done by that; the client asked once and is answered as if once.
+        Ok(Applied::Replayed(Replay::Key)) if !it.unsure => {
+            (Verdict::Written(Written::ReplayedByKey), None)
+        }
+        Ok(Applied::Replayed(_) | Applied::Unchanged) => (Verdict::Written(Written::Done), None),
+        Err(refusal) => (Verdict::Refused(refusal), None),
+    }
+}
+
+/// A tombstone is never too large: it is bounded by what an account may hold, and a deletion must always be possible.
+fn keep(record: Record) -> Result<Next, TooLarge> {
+    let document = document::encode(&record);
+    if matches!(record, Record::Live(_)) && document.len() > MAX_DOCUMENT_BYTES {
+        return Err(TooLarge);
+    }
+    Ok(Next {
+        state: record.into(),
+        document: document.into(),
+    })
+}
+
+fn record(state: State) -> Option<Record> {
+    match state {
+        State::Absent => None,
+        State::Live(account) => Some(Record::Live(account)),
+        State::Erased(tombstone) => Some(Record::Erased(tombstone)),
+    }
+}
+
+fn alone_too_large(base: &State, operations: &[Folded<'_>], clock: Timestamp) -> Fold {
+    let verdict = |it: &Folded<'_>| match ledger::apply(base, it.operation, clock) {
+        Ok(Applied::Remembered(_)) => Verdict::Written(Written::Done),
+        _ => Verdict::Refused(Refusal::AccountFull),
+    };
+    Fold {
+        verdicts: operations.iter().map(verdict).collect(),
+        next: None,
+    }
+}

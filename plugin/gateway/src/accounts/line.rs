@@ -1,0 +1,477 @@
+//! One account in one worker: who waits for it, what was asked of the engine, and what the answers mean.
+//!
+//! At any time at most one read and one commit of an account are under way. Reads that wait share the next read; changes
+//! that wait are folded into the next commit. Why this never loses or doubles a change, and never answers what was not so:
+//! - A commit of unknown outcome is repeated as the identical request. It compares with the same revision, so at most one
+//!   copy applies; once a compare has failed, no copy that is still under way can apply any more.
+//! - The document that a failed compare hands back holds the ids of the operations if an earlier copy won. The ledger finds
+//!   them there, so the operations are simply folded again onto whatever document is newest.
+//! - A verdict is told only when it was true at one moment after its request arrived: the compare of a commit proves that
+//!   for all that were folded into it, refusals too; where nothing is to be committed, the document must come from a call
+//!   that was begun after the request arrived. Tickets and calls are numbered through, which tells what came first.
+//! - A reader waits for a read that is begun after it arrived, never for one that is under way.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use ledger::{Account, Operation, State};
+
+use super::document;
+use super::fold::{Folded, Verdict, fold};
+use super::job::{Corrupt, Outcome};
+use super::keys::AccountKey;
+use super::slots::{self, Known};
+use crate::engine::{CallId, Commit, CommitAnswer, Found, StoreId};
+use crate::host::{Counter, Host};
+
+/// One request that waits, and until when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seat {
+    /// The request's number, of the same series as the calls': what is smaller came first.
+    pub ticket: u64,
+    /// In milliseconds of the worker's steady clock.
+    pub deadline_ms: i64,
+}
+
+/// The end of one request.
+#[derive(Debug)]
+pub struct Settled {
+    /// The request's number.
+    pub ticket: u64,
+    /// What it came to.
+    pub outcome: Outcome,
+}
+
+/// The requests for one account and the state they are in.
+#[derive(Debug)]
+pub struct Line {
+    key: AccountKey,
+    /// Who waits for a read that is yet to begin.
+    readers: VecDeque<Seat>,
+    reading: Option<Reading>,
+    /// Changes that no commit holds yet.
+    changes: VecDeque<Change>,
+    /// What the next fold starts from.
+    base: Option<Base>,
+    /// Whether the changes wait for a read: there is no base, or what it says must be confirmed.
+    must_read: bool,
+    committing: Option<Committing>,
+}
+
+#[derive(Debug)]
+struct Reading {
+    call: CallId,
+    readers: VecDeque<Seat>,
+}
+
+#[derive(Debug)]
+struct Change {
+    seat: Seat,
+    operation: Operation,
+    unsure: bool,
+}
+
+/// A state of the account and how it is known.
+#[derive(Debug)]
+struct Base {
+    state: State,
+    /// What a commit compares with; 0 when the key does not exist.
+    revision: i64,
+    /// The call that brought it; none: it lay in shared data.
+    call: Option<CallId>,
+}
+
+impl Base {
+    /// Whether the engine held this state at a moment after the request arrived.
+    fn is_confirmed_for(&self, seat: Seat) -> bool {
+        self.call.is_some_and(|CallId(call)| call > seat.ticket)
+    }
+}
+
+#[derive(Debug)]
+struct Committing {
+    commit: Commit,
+    /// The call that is under way with it.
+    call: Option<CallId>,
+    /// Whether an earlier call with it came to nothing known.
+    repeated: bool,
+    state: State,
+    document: Bytes,
+    members: VecDeque<(Change, Verdict)>,
+}
+
+/// Moment and surroundings of one step.
+pub struct Context<'a, H> {
+    /// The machine around the core.
+    pub host: &'a H,
+    /// The worker's steady clock, in milliseconds.
+    pub steady_ms: i64,
+    /// The store that last answered for this account's cluster.
+    pub store: Option<StoreId>,
+}
+
+impl Line {
+    /// An account for which nobody waits yet.
+    #[must_use]
+    pub const fn new(key: AccountKey) -> Self {
+        Self {
+            key,
+            readers: VecDeque::new(),
+            reading: None,
+            changes: VecDeque::new(),
+            base: None,
+            must_read: false,
+            committing: None,
+        }
+    }
+
+    /// The account's key.
+    #[must_use]
+    pub const fn key(&self) -> &AccountKey {
+        &self.key
+    }
+
+    /// A reader arrives.
+    pub fn read(&mut self, seat: Seat) {
+        self.readers.push_back(seat);
+    }
+
+    /// A change arrives.
+    pub fn change(&mut self, seat: Seat, operation: Operation) {
+        self.changes.push_back(Change {
+            seat,
+            operation,
+            unsure: false,
+        });
+    }
+
+    /// Whether a read is wanted that is not under way.
+    #[must_use]
+    pub fn wants_read(&self) -> bool {
+        let for_changes = self.must_read && self.committing.is_none() && !self.changes.is_empty();
+        self.reading.is_none() && (for_changes || !self.readers.is_empty())
+    }
+
+    /// Whether a commit is wanted that is not under way.
+    #[must_use]
+    pub fn wants_commit(&self) -> bool {
+        match &self.committing {
+            Some(committing) => committing.call.is_none(),
+            None => !self.must_read && !self.changes.is_empty(),
+        }
+    }
+
+    /// Whether nobody waits any more.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let none_reads = self.reading.as_ref().is_none_or(|it| it.readers.is_empty());
+        let none_commits = self.committing.is_none();
+        none_reads && none_commits && self.readers.is_empty() && self.changes.is_empty()
+    }
+
+    /// Bytes held besides the line's own small size.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        // The request shares the document's bytes.
+        let of = |it: &Committing| it.commit.encoded_len();
+        self.committing.as_ref().map_or(0, of)
+    }
+
+    /// Until when somebody waits who has a part in the read or the commit under way, in milliseconds of the steady clock.
+    #[must_use]
+    pub fn latest_deadline_ms(&self) -> i64 {
+        let reading = self.reading.iter().flat_map(|it| &it.readers);
+        let changes = self.changes.iter().map(|it| &it.seat);
+        let members = self.committing.iter().flat_map(|it| &it.members);
+        let members = members.map(|(change, _)| &change.seat);
+        let seats = reading.chain(changes).chain(members);
+        seats.map(|seat| seat.deadline_ms).max().unwrap_or(0)
+    }
+
+    /// A read begins with this call: all who wait now have a part in it.
+    pub fn begin_read(&mut self, call: CallId) -> bool {
+        if !self.wants_read() {
+            return false;
+        }
+        self.reading = Some(Reading {
+            call,
+            readers: std::mem::take(&mut self.readers),
+        });
+        true
+    }
+
+    /// A commit begins with this call, or the one of unknown outcome is repeated with it. None: there is nothing to
+    /// commit now; who was refused or had nothing to change is settled, or a read is wanted first.
+    pub fn begin_commit<H: Host>(
+        &mut self,
+        call: CallId,
+        context: &Context<'_, H>,
+        settled: &mut Vec<Settled>,
+    ) -> Option<Commit> {
+        if !self.wants_commit() {
+            return None;
+        }
+        if self.committing.is_none() {
+            self.fold(context, settled);
+        }
+        let committing = self.committing.as_mut()?;
+        if committing.repeated {
+            context.host.count(Counter::CommitResends);
+        }
+        committing.call = Some(call);
+        Some(committing.commit.clone())
+    }
+
+    /// Takes the answer to the read that is under way with this call; none: there was none, or it makes no sense.
+    /// Whether it was waited for.
+    pub fn read_answered(
+        &mut self,
+        call: CallId,
+        found: Option<Found>,
+        settled: &mut Vec<Settled>,
+    ) -> bool {
+        let Some(reading) = self.reading.take_if(|it| it.call == call) else {
+            return false;
+        };
+        let Some(found) = found else {
+            // Those who came meanwhile stand behind.
+            let later = std::mem::replace(&mut self.readers, reading.readers);
+            self.readers.extend(later);
+            return true;
+        };
+        match decode(&self.key, found) {
+            Ok(base) => {
+                let revision = base.revision;
+                let account = base.state.live().cloned().map(Rc::new);
+                for seat in reading.readers {
+                    settled.push(read(seat, account.clone(), revision));
+                }
+                self.take_base(call, base);
+            }
+            Err(corrupt) => {
+                for seat in reading.readers {
+                    settled.push(Settled {
+                        ticket: seat.ticket,
+                        outcome: Outcome::Corrupt(corrupt.clone()),
+                    });
+                }
+                self.give_up_before(call, &corrupt, settled);
+            }
+        }
+        true
+    }
+
+    /// Takes the answer to the commit that is under way with this call; none: there was none, or it makes no sense.
+    /// Whether it was waited for.
+    pub fn commit_answered<H: Host>(
+        &mut self,
+        call: CallId,
+        answer: Option<CommitAnswer>,
+        host: &H,
+        settled: &mut Vec<Settled>,
+    ) -> bool {
+        let Some(mut committing) = self.committing.take_if(|it| it.call == Some(call)) else {
+            return false;
+        };
+        match answer {
+            None => {
+                committing.call = None;
+                committing.repeated = true;
+                for (change, _) in &mut committing.members {
+                    change.unsure = change.operation.mark().identity.fingerprint.is_some();
+                }
+                self.committing = Some(committing);
+            }
+            Some(CommitAnswer::Applied { revision, store }) => {
+                // Before the acknowledgement, so that this gateway's next write starts from its own result.
+                let known = Known {
+                    store,
+                    revision,
+                    document: committing.document,
+                };
+                slots::install(host, &self.key, &known);
+                for (change, verdict) in committing.members {
+                    settled.push(told(change.seat, verdict, revision));
+                }
+                self.base = Some(Base {
+                    state: committing.state,
+                    revision,
+                    call: Some(call),
+                });
+            }
+            Some(CommitAnswer::Conflict(found)) => {
+                host.count(Counter::CommitConflicts);
+                let members = committing.members.into_iter().map(|(change, _)| change);
+                let later = std::mem::replace(&mut self.changes, members.collect());
+                self.changes.extend(later);
+                match decode(&self.key, found) {
+                    Ok(base) => {
+                        self.base = Some(Base {
+                            call: Some(call),
+                            ..base
+                        })
+                    }
+                    Err(corrupt) => self.give_up_before(call, &corrupt, settled),
+                }
+            }
+        }
+        true
+    }
+
+    /// Forgets a request. A commit that nobody waits for any more is given up: it may or may not have been made.
+    pub fn forget(&mut self, ticket: u64) {
+        let others = |seat: &Seat| seat.ticket != ticket;
+        self.readers.retain(others);
+        if let Some(reading) = &mut self.reading {
+            reading.readers.retain(others);
+        }
+        self.changes.retain(|change| others(&change.seat));
+        if let Some(committing) = &mut self.committing {
+            committing
+                .members
+                .retain(|(change, _)| others(&change.seat));
+        }
+        self.committing
+            .take_if(|committing| committing.members.is_empty());
+    }
+
+    /// Computes the next commit from the base and all that waits.
+    fn fold<H: Host>(&mut self, context: &Context<'_, H>, settled: &mut Vec<Settled>) {
+        self.end_late(context.steady_ms, settled);
+        let Some(base) = self.base.take().or_else(|| self.remembered(context)) else {
+            self.must_read = true;
+            return;
+        };
+        let operations: Vec<Folded<'_>> = self
+            .changes
+            .iter()
+            .map(|change| Folded {
+                operation: &change.operation,
+                unsure: change.unsure,
+            })
+            .collect();
+        let folded = fold(&base.state, &operations, context.host.now());
+        let taken: Vec<Change> = {
+            let taken = folded.verdicts.len().min(self.changes.len());
+            self.changes.drain(..taken).collect()
+        };
+        let judged = taken.into_iter().zip(folded.verdicts);
+        if let Some(next) = folded.next {
+            if base.call.is_none() {
+                context.host.count(Counter::BaseHits);
+            }
+            self.committing = Some(Committing {
+                commit: Commit::new(self.key.as_bytes(), base.revision, next.document.clone()),
+                call: None,
+                repeated: false,
+                state: next.state,
+                document: next.document,
+                members: judged.collect(),
+            });
+            return;
+        }
+        let mut unconfirmed = VecDeque::new();
+        for (change, verdict) in judged {
+            match base.is_confirmed_for(change.seat) {
+                true => settled.push(told(change.seat, verdict, base.revision)),
+                false => unconfirmed.push_back(change),
+            }
+        }
+        self.must_read = !unconfirmed.is_empty();
+        unconfirmed.append(&mut self.changes);
+        self.changes = unconfirmed;
+        self.base = Some(base);
+    }
+
+    /// One that is out of time is not begun: it would be answered 503 and change the account all the same.
+    fn end_late(&mut self, steady_ms: i64, settled: &mut Vec<Settled>) {
+        self.changes.retain(|change| {
+            let in_time = steady_ms < change.seat.deadline_ms;
+            if !in_time {
+                settled.push(Settled {
+                    ticket: change.seat.ticket,
+                    outcome: Outcome::Unavailable,
+                });
+            }
+            in_time
+        });
+    }
+
+    /// The document in shared data, if there is one.
+    fn remembered<H: Host>(&self, context: &Context<'_, H>) -> Option<Base> {
+        let known = slots::look_up(context.host, &self.key, context.store?)?;
+        Some(Base {
+            state: document::decode(&known.document).ok()?,
+            revision: known.revision,
+            call: None,
+        })
+    }
+
+    /// What a read found is what the next fold starts from, unless a commit is under way: that knows better.
+    fn take_base(&mut self, call: CallId, base: Base) {
+        if self.committing.is_none() {
+            self.base = Some(Base {
+                call: Some(call),
+                ..base
+            });
+            self.must_read = false;
+        }
+    }
+
+    /// Ends the changes for which this call's answer counts: the document cannot be read. The others read it themselves.
+    fn give_up_before(
+        &mut self,
+        CallId(call): CallId,
+        corrupt: &Corrupt,
+        settled: &mut Vec<Settled>,
+    ) {
+        self.base = None;
+        self.must_read = true;
+        self.changes.retain(|change| {
+            let later = change.seat.ticket > call;
+            if !later {
+                settled.push(Settled {
+                    ticket: change.seat.ticket,
+                    outcome: Outcome::Corrupt(Box::new(corrupt.clone())),
+                });
+            }
+            later
+        });
+    }
+}
+
+fn decode(key: &AccountKey, found: Found) -> Result<Base, Box<Corrupt>> {
+    let Some(found) = found.document else {
+        return Ok(Base {
+            state: State::Absent,
+            revision: 0,
+            call: None,
+        });
+    };
+    match document::decode(&found.value) {
+        Ok(state) => Ok(Base {
+            state,
+            revision: found.revision,
+            call: None,
+        }),
+        Err(error) => Err(Corrupt::new(key.as_bytes(), error)),
+    }
+}
+
+fn read(seat: Seat, account: Option<Rc<Account>>, revision: i64) -> Settled {
+    Settled {
+        ticket: seat.ticket,
+        outcome: Outcome::Read { account, revision },
+    }
+}
+
+fn told(seat: Seat, verdict: Verdict, revision: i64) -> Settled {
+    Settled {
+        ticket: seat.ticket,
+        outcome: match verdict {
+            Verdict::Written(written) => Outcome::Written { written, revision },
+            Verdict::Refused(refusal) => Outcome::Refused(refusal),
+        },
+    }
+}
