@@ -18,6 +18,7 @@ use std::rc::Rc;
 
 use self::steady::SteadyClock;
 use self::turns::{Next, Turns};
+use crate::accounts::copies::Copies;
 use crate::accounts::job::{Job, Outcome, Progress};
 use crate::accounts::keys::AccountKey;
 use crate::config::Config;
@@ -57,6 +58,7 @@ pub struct Worker {
     config: Config,
     policy: Rc<Policy>,
     gate: Gate,
+    copies: Copies,
     /// The call that reads the deny-list, if one is under way.
     listing: Option<CallId>,
     /// Running jobs by ticket. Tickets rise, so this is the order of arrival.
@@ -108,10 +110,12 @@ impl Worker {
     pub fn new(config: Config, host: &impl Host) -> Result<Self, ConfigError> {
         let policy = Policy::new(&config)?;
         let gate = Gate::new(&config, policy.tested_claims(), host)?;
+        let copies = Copies::new(config.cache_bytes);
         Ok(Self {
             config,
             policy: Rc::new(policy),
             gate,
+            copies,
             listing: None,
             jobs: BTreeMap::new(),
             calls_in_flight: BTreeMap::new(),
@@ -249,7 +253,9 @@ impl Worker {
         };
         let (progress, grpc_status) = match answer {
             Answer::Message(message) => {
-                let progress = running.job.answered(message, &mut self.store, host);
+                let progress = running
+                    .job
+                    .answered(message, &mut self.store, &self.copies, host);
                 (progress, 0)
             }
             Answer::Unknown { grpc_status } => (Progress::Senseless, grpc_status),
@@ -424,7 +430,7 @@ impl Worker {
     /// Makes a job's first call.
     fn begin(&mut self, ticket: u64, host: &impl Host) {
         if let Some(running) = self.jobs.get_mut(&ticket) {
-            running.job.begin(self.store, host);
+            running.job.begin(self.store, &self.copies, host);
             self.call(ticket, host);
         }
     }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use ledger::{Account, Refusal};
 
+use super::copies::Copies;
 use super::document::DocumentError;
 use super::list::{List, Listing};
 use super::read::Read;
@@ -82,9 +83,9 @@ pub enum Written {
 
 impl Job {
     /// Prepares the first call, when the job's turn has come. `store` is the one that last answered.
-    pub fn begin(&mut self, store: Option<StoreId>, host: &impl Host) {
+    pub fn begin(&mut self, store: Option<StoreId>, copies: &Copies, host: &impl Host) {
         if let (Self::Write(job), Some(store)) = (self, store) {
-            job.begin(store, host);
+            job.begin(store, copies, host);
         }
     }
 
@@ -114,11 +115,12 @@ impl Job {
         &mut self,
         message: Bytes,
         store: &mut Option<StoreId>,
+        copies: &Copies,
         host: &impl Host,
     ) -> Progress {
         match self {
             Self::Read(job) => job.answered(message, store),
-            Self::Write(job) => job.answered(message, store, host),
+            Self::Write(job) => job.answered(message, store, copies, host),
             Self::List(job) => job.answered(message),
         }
     }

@@ -9,12 +9,12 @@
 //!   linearizable read first.
 
 use bytes::Bytes;
-use ledger::{Applied, Operation, Record, Refusal, Replay, State};
+use ledger::{Applied, Operation, Record, Refusal, Replay, State, Timestamp};
 
+use super::copies::{AccountCopy, Copies, MAX_HELD_BYTES, Standing};
 use super::document::{self, MAX_DOCUMENT_BYTES};
 use super::job::{Corrupt, Outcome, Progress, Written};
 use super::keys::AccountKey;
-use super::slots::{self, Known};
 use crate::engine::{
     CommitAnswer, Document, MalformedAnswer, Method, StoreId, compare_and_put, read_commit,
     read_document, read_one,
@@ -35,8 +35,12 @@ pub struct Write {
 enum Phase {
     /// Waiting for the account's document.
     Reading,
-    /// Waiting for the commit of `next`, which is kept only when it is small enough to be remembered.
-    Committing { message: Bytes, next: Option<Bytes> },
+    /// Waiting for the commit of what will stand then. The document is kept only when it is small enough to be copied.
+    Committing {
+        message: Bytes,
+        standing: Standing,
+        next: Option<Bytes>,
+    },
 }
 
 /// A state of the account and how it is known.
@@ -61,8 +65,8 @@ impl Write {
     }
 
     /// Starts from the document in shared data, if there is one and it bears the change; else with a read.
-    pub(super) fn begin(&mut self, store: StoreId, host: &impl Host) {
-        let Some(known) = slots::look_up(host, &self.key, store) else {
+    pub(super) fn begin(&mut self, store: StoreId, copies: &Copies, host: &impl Host) {
+        let Some(known) = copies.look_up(host, self.key.digest(), store) else {
             return;
         };
         let Ok(state) = document::decode(&known.document) else {
@@ -86,7 +90,7 @@ impl Write {
     pub(super) fn held_bytes(&self) -> usize {
         match &self.phase {
             Phase::Reading => 0,
-            Phase::Committing { message, next } => {
+            Phase::Committing { message, next, .. } => {
                 let next = next.as_ref().map_or(0, Bytes::len);
                 message.len().saturating_add(next)
             }
@@ -110,23 +114,24 @@ impl Write {
         &mut self,
         message: Bytes,
         seen: &mut Option<StoreId>,
+        copies: &Copies,
         host: &impl Host,
     ) -> Progress {
         let key = self.key.as_bytes();
         let found = match &self.phase {
             Phase::Reading => read_document(key, message),
-            Phase::Committing { next, .. } => match read_commit(key, message) {
+            Phase::Committing { standing, next, .. } => match read_commit(key, message) {
                 Ok(CommitAnswer::Applied { revision, store }) => {
                     *seen = Some(store);
-                    if let Some(document) = next.clone() {
-                        // Before the acknowledgement, so that this gateway's next write starts from its own result.
-                        let known = Known {
-                            store,
-                            revision,
-                            document,
-                        };
-                        slots::install(host, &self.key, &known);
-                    }
+                    // Before the acknowledgement, so that this gateway's next write starts from its own result.
+                    let copy = AccountCopy {
+                        store,
+                        epoch: 0,
+                        revision,
+                        standing: *standing,
+                        document: next.as_deref(),
+                    };
+                    copies.install(host, self.key.digest(), &copy);
                     return Progress::Done(Outcome::Written(Written::Done));
                 }
                 Ok(CommitAnswer::Conflict(found)) => {
@@ -174,12 +179,13 @@ impl Write {
     }
 
     fn compute(&mut self, base: &Base, host: &impl Host) -> Progress {
-        let outcome = match ledger::apply(&base.state, &self.operation, host.now()) {
-            Ok(Applied::Changed(next)) => match self.commit(&next, base.revision) {
+        let now = host.now();
+        let outcome = match ledger::apply(&base.state, &self.operation, now) {
+            Ok(Applied::Changed(next)) => match self.commit(next, base.revision, now) {
                 Ok(()) => return Progress::Call,
                 Err(refusal) => Outcome::Refused(refusal),
             },
-            Ok(Applied::Remembered(next)) => match self.commit(&next, base.revision) {
+            Ok(Applied::Remembered(next)) => match self.commit(next, base.revision, now) {
                 Ok(()) => return Progress::Call,
                 // The account is full to the last byte: its new key is not remembered, but the operation is done.
                 Err(_) => Outcome::Written(Written::Done),
@@ -201,15 +207,20 @@ impl Write {
 
     /// Prepares the commit of `next`, unless it has grown over what the engine takes. A tombstone is never refused: it
     /// is bounded by what an account may hold, and a deletion must always be possible.
-    fn commit(&mut self, next: &Record, revision: i64) -> Result<(), Refusal> {
-        let document = document::encode(next);
+    fn commit(&mut self, next: Record, revision: i64, now: Timestamp) -> Result<(), Refusal> {
+        let document = document::encode(&next);
         if matches!(next, Record::Live(_)) && document.len() > MAX_DOCUMENT_BYTES {
             return Err(Refusal::AccountFull);
         }
         let document = Bytes::from(document);
-        let next = (document.len() <= slots::MAX_HELD_BYTES).then(|| document.clone());
+        let standing = Standing::of(&next.into(), now);
+        let next = (document.len() <= MAX_HELD_BYTES).then(|| document.clone());
         let message = compare_and_put(self.key.as_bytes(), revision, document);
-        self.phase = Phase::Committing { message, next };
+        self.phase = Phase::Committing {
+            message,
+            standing,
+            next,
+        };
         Ok(())
     }
 }
