@@ -113,8 +113,8 @@ impl Arena {
 /// Fronts, and documents by size.
 ///
 /// A quarter goes to fronts: at 64 MiB that is 162,880 accounts whose balance is answered at once, each for 103 bytes. Of
-/// the rest nearly half goes to small documents, because the typical one has 0.6 KB, and fits: at 64 MiB that is 18,463 of
-/// them, and 3,076 and 406 of the larger ones. Only writes and summaries want documents, so there may be fewer of them.
+/// the rest nearly half goes to small documents, because the typical one has 0.6 KB, and fits: at 64 MiB that is 18,465 of
+/// them, and 3,089 and 406 of the larger ones. Only writes and summaries want documents, so there may be fewer of them.
 #[derive(Debug)]
 pub(super) struct Layout {
     fronts: Arena,
