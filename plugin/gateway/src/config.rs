@@ -16,6 +16,7 @@ pub use self::access::{
     DecisionLines, DecisionLogConfig, IdentityHeaders, RevocationConfig, TokensConfig,
 };
 use crate::access::{Access, IssuerConfig, TenantConfig};
+use crate::accounts::copies::{CACHE_BYTES, DEFAULT_CACHE_BYTES};
 use crate::accounts::list::Limits;
 use crate::api::cors::CorsConfig;
 use crate::config_error::ConfigError;
@@ -94,6 +95,10 @@ pub struct Config {
     pub sites: BTreeMap<String, Site>,
     /// The engine behind the gateway.
     pub engine: EngineConfig,
+    /// What the workers' copies of accounts may take of the host's memory, in bytes. One number for all of a gateway's
+    /// workers: each number has copies of its own.
+    #[serde(default = "default_cache_bytes")]
+    pub cache_bytes: u64,
     /// The longest request body, in bytes.
     #[serde(default = "default_max_body_bytes")]
     pub max_body_bytes: usize,
@@ -226,6 +231,7 @@ impl Config {
         self.engine
             .check()
             .map_err(|error| error.within("engine"))?;
+        check_range("cache_bytes", self.cache_bytes, CACHE_BYTES)?;
         check_range("max_body_bytes", self.max_body_bytes, 1..=MAX_BODY_BYTES)?;
         let batch = &self.summary_batch;
         check_range(
@@ -292,6 +298,10 @@ fn default_realm() -> String {
 
 fn default_sites() -> BTreeMap<String, Site> {
     BTreeMap::from([(DEFAULT_SITE.to_owned(), Site::default())])
+}
+
+const fn default_cache_bytes() -> u64 {
+    DEFAULT_CACHE_BYTES
 }
 
 const fn default_max_body_bytes() -> usize {

@@ -24,6 +24,7 @@ use self::errands::Errands;
 use self::lines::{LineId, Lines};
 use self::numbers::Numbers;
 use self::steady::SteadyClock;
+use crate::accounts::copies::Copies;
 use crate::accounts::job::{Job, Outcome};
 use crate::accounts::line::{Seat, Settled};
 use crate::config::Config;
@@ -99,8 +100,9 @@ impl Worker {
     pub fn new(config: Config, host: &impl Host) -> Result<Self, ConfigError> {
         let policy = Policy::new(&config)?;
         let gate = Gate::new(&config, policy.tested_claims(), host)?;
+        let copies = Rc::new(Copies::new(config.cache_bytes));
         Ok(Self {
-            lines: Lines::new(&config.engine),
+            lines: Lines::new(&config.engine, copies),
             errands: Errands::new(&config.engine),
             config,
             policy: Rc::new(policy),

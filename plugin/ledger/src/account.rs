@@ -126,6 +126,19 @@ impl Account {
         valid.next().and_then(|lot| lot.valid_until)
     }
 
+    /// The active points, and the time around `clock` for which they are what they are if nothing is written.
+    pub fn balance_span(&self, clock: Timestamp) -> BalanceSpan {
+        let now = clock.max(self.updated_at);
+        let ends = self.lots.iter().filter_map(|lot| lot.valid_until);
+        BalanceSpan {
+            balance: self.active_at(now),
+            // What expired before the last write is not among the lots any more, so without an end there is no earlier
+            // reading that would be another.
+            since: ends.filter(|end| *end <= now).max(),
+            until: self.next_change_at(clock),
+        }
+    }
+
     /// The balance with the whole history behind it.
     pub fn summary(&self, clock: Timestamp) -> Summary<'_> {
         summary(self.entries(), clock.max(self.updated_at))
@@ -136,6 +149,26 @@ impl Account {
         let sum = valid.fold(0_u64, |sum, lot| sum.saturating_add(lot.remaining.get()));
         // Writes and restoring keep the sum of the open lots within bounds; the maximum is never taken.
         Balance::new(sum).unwrap_or(Balance::MAX)
+    }
+}
+
+/// A balance that can be told without its account, as long as it holds: from `since` on, and before `until`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct BalanceSpan {
+    /// The active points.
+    pub balance: Balance,
+    /// The latest expiry that is past; none: the balance was this at any earlier clock reading.
+    pub since: Option<Timestamp>,
+    /// The next expiry; none: nothing changes it but a write.
+    pub until: Option<Timestamp>,
+}
+
+impl BalanceSpan {
+    /// The balance at `clock`; none when its account has to be asked, for it is another then.
+    pub fn at(&self, clock: Timestamp) -> Option<Balance> {
+        let begun = self.since.is_none_or(|since| since <= clock);
+        let ended = self.until.is_some_and(|until| until <= clock);
+        (begun && !ended).then_some(self.balance)
     }
 }
 

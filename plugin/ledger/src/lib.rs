@@ -2,7 +2,7 @@
 //!
 //! One function decides everything: [`apply`] takes the state of one customer's account, one [`Operation`] and a clock
 //! reading, and answers with the next state, with "already done", or with a [`Refusal`]. Reading is three functions of an
-//! [`Account`]: its balance, when that balance changes next by itself, and its summary.
+//! [`Account`]: its balance, for how long that balance holds by itself, and its summary.
 //!
 //! The crate knows no HTTP, no tenant, no storage and no clock; times and operation ids are handed in. Invariants: the
 //! balance is the fold of the history and never negative; what a redemption took from its lots sums to its points; an
@@ -34,7 +34,7 @@ mod summary;
 mod text;
 mod time;
 
-pub use account::{Account, MAX_ENTRIES, Record, State, Tombstone};
+pub use account::{Account, BalanceSpan, MAX_ENTRIES, Record, State, Tombstone};
 pub use amount::{Balance, Points};
 pub use apply::{Applied, Refusal, Replay, apply};
 pub use entry::{Entry, EntryKind, OpenLot, Take};

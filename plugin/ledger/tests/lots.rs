@@ -2,7 +2,7 @@
 
 mod support;
 
-use ledger::{Balance, NewLot, Operation, Refusal, State};
+use ledger::{Balance, NewLot, Operation, Refusal, State, Timestamp};
 use support::*;
 
 #[test]
@@ -273,6 +273,51 @@ fn the_next_change_is_the_earliest_end_still_to_come() {
     for (clock, expected) in cases {
         let next = story.account().next_change_at(t(clock));
         assert_eq!(next, expected.map(t), "{clock}");
+    }
+}
+
+#[test]
+fn a_balance_holds_from_one_expiry_to_the_next() {
+    let mut story = Story::of([
+        add(generated("c"), lot(1)),
+        add(generated("b"), lot_until(2, NOON + 2000)),
+        add(generated("a"), lot_until(4, NOON + 1000)),
+    ]);
+    let span = |story: &Story, clock| {
+        let span = story.account().balance_span(t(clock));
+        let ends = (span.since, span.until);
+        (
+            span.balance.get(),
+            ends.0.map(Timestamp::as_millis),
+            ends.1.map(Timestamp::as_millis),
+        )
+    };
+    let (first, second) = (Some(NOON + 1000), Some(NOON + 2000));
+    for (clock, expected) in [
+        // A clock behind the last write reads as the last write.
+        (NOON - 5000, (7, None, first)),
+        (NOON, (7, None, first)),
+        (NOON + 999, (7, None, first)),
+        (NOON + 1000, (3, first, second)),
+        (NOON + 1999, (3, first, second)),
+        (NOON + 2000, (1, second, None)),
+        (NOON + 9000, (1, second, None)),
+    ] {
+        assert_eq!(span(&story, clock), expected, "{clock}");
+    }
+    // What a write has seen expire no earlier clock brings back.
+    let added = story.run(&add(generated("d"), lot(8)), NOON + 1500);
+    assert_eq!(added, Ok(Outcome::Changed));
+    assert_eq!(span(&story, NOON), (11, None, second));
+    assert_eq!(span(&story, NOON + 1500), (11, None, second));
+
+    let span = story.account().balance_span(t(NOON + 3000));
+    for (clock, expected) in [
+        (NOON + 1999, None),
+        (NOON + 2000, Some(9)),
+        (NOON + 99_000, Some(9)),
+    ] {
+        assert_eq!(span.at(t(clock)).map(Balance::get), expected, "{clock}");
     }
 }
 

@@ -136,7 +136,15 @@ fn compare(story: &Story, model: &Naive, clock: i64) {
             "no change"
         );
     }
+    let span = account.balance_span(t(clock));
+    assert!(span.at(t(clock)).is_some(), "{span:?} at {clock}");
+    if let Some(since) = span.since {
+        clocks.extend([since.as_millis() - 1, since.as_millis()]);
+    }
     for clock in clocks {
+        if let Some(balance) = span.at(t(clock)) {
+            assert_eq!(balance, account.balance(t(clock)), "{span:?} at {clock}");
+        }
         check_invariants(account, t(clock));
         let summary = naive::plain(&account.summary(t(clock)));
         assert_eq!(Some(summary), model.summary(clock));

@@ -6,10 +6,10 @@
 use crate::access::Tenant;
 use crate::percent;
 
-/// Everything the gateway keeps in the engine stands below this, and carries the layout's version.
-const ROOT: &str = "/points/1";
+/// What stands before every account's tenant.
+const ACCOUNTS: &str = "/points/1/account/";
 
-/// How many hexadecimal digits of the hash name a bucket: 12 bits, 4096 buckets a tenant.
+/// How many hexadecimal digits of the digest name a bucket: 12 bits, 4096 buckets a tenant.
 const BUCKET_DIGITS: usize = 3;
 
 /// The longest customer id, in bytes after percent-decoding.
@@ -58,49 +58,111 @@ impl CustomerId {
     }
 }
 
-/// The engine's key of one account document.
+/// A fixed hash of (tenant, customer), the same at every gateway: it stands for the account where its name would be too
+/// long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccountDigest([u8; 32]);
+
+impl AccountDigest {
+    /// The digest of the account whose document the engine keeps under `key`; none when it is no account's key. It gives
+    /// access to nothing, so it needs no [`Tenant`].
+    #[must_use]
+    pub fn of_key(key: &[u8]) -> Option<Self> {
+        let mut parts = key
+            .strip_prefix(ACCOUNTS.as_bytes())?
+            .split(|&it| it == b'/');
+        let (tenant, _bucket, customer) = (parts.next()?, parts.next()?, parts.next()?);
+        // The same rules hold for a tenant as for a customer, stricter ones besides.
+        let tenant = CustomerId::new(percent::decode(tenant).ok()?).ok()?;
+        let customer = CustomerId::new(percent::decode(customer).ok()?).ok()?;
+        let digest = Self::new(tenant.as_str(), &customer);
+        let same = key_of(tenant.as_str(), &digest, &customer).as_bytes() == key;
+        same.then_some(digest)
+    }
+
+    /// Never change it: buckets are part of stored keys.
+    fn new(tenant: &str, customer: &CustomerId) -> Self {
+        let mut hash = hmac_sha256::Hash::new();
+        hash.update(tenant);
+        // Neither a tenant nor a customer id holds a NUL, so no two pairs hash the same input.
+        hash.update([0]);
+        hash.update(customer.as_str());
+        Self(hash.finalize())
+    }
+
+    /// All of it.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// The bucket of the account within its tenant: 0 to 4095.
+    #[must_use]
+    pub const fn bucket(&self) -> u16 {
+        let [first, second, ..] = self.0;
+        u16::from_be_bytes([first, second]) >> 4
+    }
+}
+
+/// The engine's key of one account document, and the digest that belongs to it.
+// Derived comparisons are those of the text: it comes first, and the same text has the same digest.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AccountKey(String);
+pub struct AccountKey {
+    text: String,
+    digest: AccountDigest,
+}
 
 impl AccountKey {
     /// The key of one customer's account.
     #[must_use]
     pub fn new(tenant: &Tenant, customer: &CustomerId) -> Self {
-        let digest = account_digest(tenant, customer);
-        let bucket: String = digest
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>()
-            .chars()
-            .take(BUCKET_DIGITS)
-            .collect();
-        Self(format!(
-            "{}{bucket}/{}",
-            tenant_prefix(tenant),
-            percent::encode(customer.as_str().as_bytes())
-        ))
+        let digest = AccountDigest::new(tenant.as_str(), customer);
+        let text = key_of(tenant.as_str(), &digest, customer);
+        Self { text, digest }
+    }
+
+    /// The account's digest.
+    #[must_use]
+    pub const fn digest(&self) -> &AccountDigest {
+        &self.digest
+    }
+
+    /// The bucket of the account within its tenant: 0 to 4095.
+    #[must_use]
+    pub const fn bucket(&self) -> u16 {
+        self.digest.bucket()
     }
 
     /// The key's bytes, as the engine knows it.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
+        self.text.as_bytes()
     }
 
     /// The key as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
+}
+
+fn key_of(tenant: &str, digest: &AccountDigest, customer: &CustomerId) -> String {
+    format!(
+        "{}{:0BUCKET_DIGITS$x}/{}",
+        prefix_of(tenant),
+        digest.bucket(),
+        percent::encode(customer.as_str().as_bytes())
+    )
+}
+
+fn prefix_of(tenant: &str) -> String {
+    format!("{ACCOUNTS}{}/", percent::encode(tenant.as_bytes()))
 }
 
 /// The prefix of every account document of a tenant; ends in `/`.
 #[must_use]
 pub fn tenant_prefix(tenant: &Tenant) -> String {
-    format!(
-        "{ROOT}/account/{}/",
-        percent::encode(tenant.as_str().as_bytes())
-    )
+    prefix_of(tenant.as_str())
 }
 
 /// The customer whose account document is kept under `key`, when `key` is one of this tenant's.
@@ -124,16 +186,6 @@ pub fn prefix_end(prefix: &[u8]) -> Vec<u8> {
     }
     // Every key: etcd's convention for "from `key` on, without end".
     vec![0]
-}
-
-/// A fixed hash of (tenant, customer): never change it, buckets are part of stored keys.
-fn account_digest(tenant: &Tenant, customer: &CustomerId) -> [u8; 32] {
-    let mut hash = hmac_sha256::Hash::new();
-    hash.update(tenant.as_str());
-    // Neither a tenant nor a customer id holds a NUL, so no two pairs hash the same input.
-    hash.update([0]);
-    hash.update(customer.as_str());
-    hash.finalize()
 }
 
 #[cfg(test)]
@@ -162,6 +214,9 @@ mod tests {
             let key = AccountKey::new(permit.tenant(), &customer);
             assert_eq!(key.as_str(), expected);
             assert_eq!(customer_of(permit.tenant(), key.as_bytes()), Some(customer));
+            assert_eq!(AccountDigest::of_key(key.as_bytes()), Some(*key.digest()));
+            let bucket = format!("/{:03x}/", key.bucket());
+            assert!(expected.contains(&bucket), "{bucket}");
         }
     }
 
@@ -183,6 +238,28 @@ mod tests {
             "",
         ] {
             assert_eq!(customer_of(permit.tenant(), key.as_bytes()), None, "{key}");
+            let other_tenant = key == "/points/1/account/acmf/ec8/614";
+            let digest = AccountDigest::of_key(key.as_bytes());
+            assert_eq!(digest.is_some(), other_tenant, "{key}");
+        }
+    }
+
+    #[test]
+    fn a_digest_is_the_hash_of_tenant_and_customer() {
+        // Computed by another program.
+        let digest = AccountDigest::of_key(b"/points/1/account/acme/fe1/614").unwrap();
+        let expected = "fe1de622b03ce35cbef855c74499b770fc0924cda628ed1b3b4c91d19bad6c90";
+        let hex: String = digest.as_bytes().map(|it| format!("{it:02x}")).concat();
+        assert_eq!(hex, expected);
+        for key in [
+            &b"/points/1/account/%61cme/fe1/614"[..],
+            b"/points/1/account/acme/fe1/\xff",
+            b"/points/1/account/acme/fe1/614/1",
+            b"/points/1/account/acme%00/fe1/614",
+            b"/points/1/account//fe1/614",
+            b"points/1/account/acme/fe1/614",
+        ] {
+            assert_eq!(AccountDigest::of_key(key), None, "{key:?}");
         }
     }
 

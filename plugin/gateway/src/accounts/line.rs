@@ -17,11 +17,11 @@ use std::rc::Rc;
 use bytes::Bytes;
 use ledger::{Account, Operation, State};
 
+use super::copies::{AccountCopy, Copies, Standing};
 use super::document;
 use super::fold::{Folded, Verdict, fold};
 use super::job::{Corrupt, Outcome};
 use super::keys::AccountKey;
-use super::slots::{self, Known};
 use crate::engine::{CallId, Commit, CommitAnswer, Found, StoreId};
 use crate::host::{Counter, Host};
 
@@ -105,6 +105,8 @@ struct Committing {
 pub struct Context<'a, H> {
     /// The machine around the core.
     pub host: &'a H,
+    /// What this gateway remembers of accounts.
+    pub copies: &'a Copies,
     /// The worker's steady clock, in milliseconds.
     pub steady_ms: i64,
     /// The store that last answered for this account's cluster.
@@ -268,6 +270,7 @@ impl Line {
         &mut self,
         call: CallId,
         answer: Option<CommitAnswer>,
+        copies: &Copies,
         host: &H,
         settled: &mut Vec<Settled>,
     ) -> bool {
@@ -285,12 +288,14 @@ impl Line {
             }
             Some(CommitAnswer::Applied { revision, store }) => {
                 // Before the acknowledgement, so that this gateway's next write starts from its own result.
-                let known = Known {
+                let copy = AccountCopy {
                     store,
+                    epoch: 0,
                     revision,
-                    document: committing.document,
+                    standing: Standing::of(&committing.state, host.now()),
+                    document: Some(&committing.document),
                 };
-                slots::install(host, &self.key, &known);
+                copies.install(host, self.key.digest(), &copy);
                 for (change, verdict) in committing.members {
                     settled.push(told(change.seat, verdict, revision));
                 }
@@ -400,7 +405,9 @@ impl Line {
 
     /// The document in shared data, if there is one.
     fn remembered<H: Host>(&self, context: &Context<'_, H>) -> Option<Base> {
-        let known = slots::look_up(context.host, &self.key, context.store?)?;
+        let known = context
+            .copies
+            .look_up(context.host, self.key.digest(), context.store?)?;
         Some(Base {
             state: document::decode(&known.document).ok()?,
             revision: known.revision,

@@ -3,6 +3,7 @@
 //! What waits for one account is a [`line`]; a [`list`] of accounts has calls of its own. They decide what an answer of the
 //! engine means; how calls are put together, repeated and given up is the worker's.
 
+pub mod copies;
 pub mod document;
 mod fold;
 pub mod job;
@@ -10,4 +11,3 @@ pub mod keys;
 pub mod line;
 pub mod list;
 pub mod marks;
-mod slots;

@@ -64,12 +64,22 @@ fn defaults_are_those_of_the_reference() {
     let config = parse(&minimal()).unwrap();
     assert_eq!(config.realm, "reward-points");
     assert_eq!(config.max_body_bytes, 65_536);
+    assert_eq!(config.cache_bytes, 67_108_864);
     assert!(!config.allow_backdating);
     assert_eq!(config.sites.keys().collect::<Vec<_>>(), ["main"]);
     assert_eq!(config.engine.cluster(), "points-engine");
     assert_eq!(config.engine.call_timeout_ms, 1000);
     assert_eq!(config.engine.write_budget_ms, 2000);
     assert_eq!(config.summary_batch.max_accounts, 10_000);
+}
+
+#[test]
+fn copies_may_take_more_than_a_module_can_address() {
+    for bytes in [1_048_576, 4_294_967_296_u64] {
+        let mut document = minimal();
+        set(&mut document, "/cache_bytes", json!(bytes));
+        assert_eq!(parse(&document).unwrap().cache_bytes, bytes);
+    }
 }
 
 #[test]
@@ -108,6 +118,9 @@ fn a_bad_field_is_named_by_its_path() {
             json!(60_001),
             "engine.write_budget_ms",
         ),
+        ("/cache_bytes", json!(1_048_575), "cache_bytes"),
+        ("/cache_bytes", json!(4_294_967_297_u64), "cache_bytes"),
+        ("/cache_bytes", json!(1.5e6 + 0.5), "cache_bytes"),
         ("/max_body_bytes", json!(-1), "max_body_bytes"),
         ("/max_body_bytes", json!(0), "max_body_bytes"),
         ("/sites", json!({}), "sites"),

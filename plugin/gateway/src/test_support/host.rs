@@ -55,6 +55,19 @@ impl SharedData {
         self.set(key, value, 0).expect("a blind write");
     }
 
+    /// Writes as a worker does.
+    pub(crate) fn write(&mut self, key: &str, value: &[u8], when: When) -> Result<(), Mismatch> {
+        match when {
+            When::Absent => self.set(key, value, u32::MAX),
+            When::Version(SharedVersion(version)) => self.set(key, value, version),
+        }
+    }
+
+    /// The bytes of all values.
+    pub(crate) fn value_bytes(&self) -> usize {
+        self.entries.values().map(|(value, _)| value.len()).sum()
+    }
+
     pub(crate) fn keys(&self) -> Vec<String> {
         self.entries.keys().cloned().collect()
     }
@@ -131,10 +144,7 @@ impl Host for TestHost {
         if let Some(other) = shared.interference.pop() {
             shared.put(key, &other);
         }
-        match when {
-            When::Absent => shared.set(key, value, u32::MAX),
-            When::Version(SharedVersion(version)) => shared.set(key, value, version),
-        }
+        shared.write(key, value, when)
     }
 
     fn check_signature(&self, check: &SignatureCheck<'_>) -> NativeVerdict {

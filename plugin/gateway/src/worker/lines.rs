@@ -4,6 +4,7 @@
 //! and who is forgotten. What an answer means is the line's to say; what the client is told, the exchange's.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use bytes::Bytes;
 use ledger::Operation;
@@ -11,6 +12,7 @@ use ledger::Operation;
 use super::lane::Lane;
 use super::numbers::Numbers;
 use super::pipe::{Batch, FULL_BATCH_BYTES};
+use crate::accounts::copies::Copies;
 use crate::accounts::keys::AccountKey;
 use crate::accounts::line::{Context, Line, Seat, Settled};
 use crate::config::EngineConfig;
@@ -34,6 +36,7 @@ pub(super) struct LineId(u64);
 
 /// All lines of one worker, and its ways to the engine.
 pub(super) struct Lines {
+    copies: Rc<Copies>,
     lanes: Vec<Lane>,
     places: BTreeMap<AccountKey, LineId>,
     lines: BTreeMap<LineId, Entry>,
@@ -56,9 +59,10 @@ struct Entry {
 }
 
 impl Lines {
-    pub(super) fn new(engine: &EngineConfig) -> Self {
+    pub(super) fn new(engine: &EngineConfig, copies: Rc<Copies>) -> Self {
         let lane = |cluster: &String| Lane::new(cluster, engine);
         Self {
+            copies,
             lanes: engine.clusters.iter().map(lane).collect(),
             places: BTreeMap::new(),
             lines: BTreeMap::new(),
@@ -143,8 +147,10 @@ impl Lines {
     ) -> Option<Call> {
         let lane = self.lanes.get(place)?;
         let limit = lane.commits.batch_limit();
+        let copies = Rc::clone(&self.copies);
         let context = Context {
             host,
+            copies: &copies,
             steady_ms: now_ms,
             store: lane.store,
         };
@@ -240,8 +246,9 @@ impl Lines {
                     },
                 );
         }
+        let copies = Rc::clone(&self.copies);
         self.hand_out(ids, answers, now_ms, host, |line, answer, settled| {
-            line.commit_answered(call, answer, host, settled)
+            line.commit_answered(call, answer, &copies, host, settled)
         });
     }
 
