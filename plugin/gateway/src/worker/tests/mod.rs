@@ -2,6 +2,7 @@
 
 mod bounds;
 mod breaks;
+mod copied;
 mod explore;
 mod faults;
 mod interleavings;
