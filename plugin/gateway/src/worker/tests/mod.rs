@@ -3,6 +3,7 @@
 mod batches;
 mod bounds;
 mod breaks;
+mod copied;
 mod explore;
 mod faults;
 mod interleavings;
