@@ -162,26 +162,32 @@ impl Copies {
         self.put(host, account, copy, Wanted::IfHeld)
     }
 
-    /// Raises the epoch of an account that is held at exactly this revision. Returns whether it is held so, in this epoch or
-    /// a later one.
+    /// Raises the epoch of an account that is held at exactly this revision to what `epoch` answers, if it answers one.
+    /// Returns whether it is held so, in this epoch or a later one.
+    ///
+    /// `epoch` is asked when the entry was read, and the entry is written only if it is still as it was read: whatever
+    /// `epoch` looks at, the copy was there all the time since.
+    #[must_use]
     pub fn confirm(
         &self,
         host: &impl Host,
         account: &AccountDigest,
         store: StoreId,
         revision: i64,
-        epoch: u32,
+        mut epoch: impl FnMut() -> Option<u32>,
     ) -> bool {
         let mut confirmed = false;
         let written = replace(host, &self.layout.front_name(account), |set| {
+            confirmed = false;
             let held = fronts::find(set, account)
-                .filter(|it| it.store == store && it.revision == revision);
-            confirmed = held.is_some();
-            let raised = Front {
-                epoch,
-                ..held.filter(|it| it.epoch < epoch)?
-            };
-            fronts::replaced(set, account, &raised)
+                .filter(|it| it.store == store && it.revision == revision)?;
+            let epoch = epoch()?;
+            confirmed = true;
+            let raised = Front { epoch, ..held };
+            match held.epoch < epoch {
+                true => fronts::replaced(set, account, &raised),
+                false => None,
+            }
         });
         confirmed && written
     }

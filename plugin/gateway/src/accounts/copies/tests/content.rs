@@ -176,7 +176,7 @@ fn only_exactly_what_is_held_is_confirmed() {
     ] {
         let (host, copies) = small();
         let account = account("614");
-        assert!(!copies.confirm(&host, &account, store, revision, epoch));
+        assert!(!copies.confirm(&host, &account, store, revision, || Some(epoch)));
         let copy = AccountCopy {
             epoch: 4,
             ..at(7, b"document")
@@ -184,7 +184,7 @@ fn only_exactly_what_is_held_is_confirmed() {
         copies.install(&host, &account, &copy);
         let case = (store, revision, epoch);
         assert_eq!(
-            copies.confirm(&host, &account, store, revision, epoch),
+            copies.confirm(&host, &account, store, revision, || Some(epoch)),
             confirmed,
             "{case:?}"
         );

@@ -173,7 +173,8 @@ fn act(worker: &Worker<'_>, step: Step) -> Done {
         Action::Install => Some(COPIES.install(worker, account, &copy)),
         Action::Refresh => Some(COPIES.refresh(worker, account, &copy)),
         Action::Confirm => {
-            let confirmed = COPIES.confirm(worker, account, STORE, step.revision, step.epoch);
+            let confirmed =
+                COPIES.confirm(worker, account, STORE, step.revision, || Some(step.epoch));
             confirmed.then_some(Kept::Held)
         }
         Action::Look => {

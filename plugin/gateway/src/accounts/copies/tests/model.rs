@@ -172,7 +172,7 @@ proptest! {
             let digest = &digests[step.account];
             let (store, epoch) = (StoreId(step.store), step.epoch);
             if step.what == What::Confirm {
-                let confirmed = copies.confirm(&host, digest, store, step.revision, epoch);
+                let confirmed = copies.confirm(&host, digest, store, step.revision, || Some(epoch));
                 prop_assert_eq!(confirmed, model.confirm(&copies, digest, step), "{:?}", step);
             } else {
                 let document = step.size.map(|place| document_of(step, SIZES[place]));
