@@ -311,7 +311,7 @@ fn an_entry_that_is_not_ours_is_empty_and_can_be_filled() {
             .put(&document_name, &junk[..junk.len().min(47)]);
         assert_eq!(copies.front(&host, &account), None, "{junk:?}");
         assert_eq!(copies.refresh(&host, &account, &at(9, b"x")), Kept::NotHeld);
-        assert!(!copies.confirm(&host, &account, STORE, 7, 1));
+        assert!(!copies.confirm(&host, &account, STORE, 7, || Some(1)));
         assert_eq!(copies.install(&host, &account, &at(1, b"x")), Kept::Held);
         assert_eq!(
             copies.look_up(&host, &account, STORE),

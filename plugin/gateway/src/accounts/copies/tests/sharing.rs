@@ -22,7 +22,7 @@ fn eight_accounts_share_an_entry_and_the_ninth_pushes_out_the_first_brought_in()
     // A change by this gateway brings its account in anew; what is refreshed, confirmed or no news stays in its place.
     copies.install(&host, &accounts[0], &at(2, b"y"));
     copies.refresh(&host, &accounts[1], &at(2, b"y"));
-    copies.confirm(&host, &accounts[1], STORE, 2, 1);
+    let _ = copies.confirm(&host, &accounts[1], STORE, 2, || Some(1));
     copies.install(&host, &accounts[1], &at(2, b"y"));
     copies.install(&host, &accounts[8], &at(1, b"x"));
     assert_eq!(held(&host, &copies, &accounts), [0, 2, 3, 4, 5, 6, 7, 8]);
@@ -132,9 +132,9 @@ fn it_is_given_up_when_others_are_always_faster() {
     let front = copies.front(&host, &accounts[0]).expect("the old one");
     assert_eq!(front.revision, 1);
     host.shared.borrow_mut().interference = busy.clone();
-    assert!(!copies.confirm(&host, &accounts[0], STORE, 1, 7));
+    assert!(!copies.confirm(&host, &accounts[0], STORE, 1, || Some(7)));
     assert_eq!(copies.front(&host, &accounts[0]), Some(front));
     // One attempt more, and it would have been in.
     host.shared.borrow_mut().interference = busy[1..].to_vec();
-    assert!(copies.confirm(&host, &accounts[0], STORE, 1, 7));
+    assert!(copies.confirm(&host, &accounts[0], STORE, 1, || Some(7)));
 }
