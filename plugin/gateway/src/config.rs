@@ -41,6 +41,10 @@ const MAX_NAME_BYTES: usize = 128;
 /// Bounds of every time budget, in milliseconds.
 const BUDGET_MS: std::ops::RangeInclusive<u32> = 10..=60_000;
 
+/// Bounds of `max_staleness_ms`. Heartbeats come three times in this time and are sent, seen and passed on with a tick's
+/// delay each: less would make copies stale again and again with nothing wrong.
+const STALENESS_MS: std::ops::RangeInclusive<u32> = 250..=60_000;
+
 /// The site of a request that names none.
 pub const DEFAULT_SITE: &str = "main";
 
@@ -122,6 +126,9 @@ pub struct EngineConfig {
     /// How long a read may take with all its repetitions, in milliseconds.
     #[serde(default = "default_budget_ms")]
     pub read_budget_ms: u32,
+    /// How old a copy may be that a read is answered from, in milliseconds: what it lacks was committed at most so long ago.
+    #[serde(default = "default_max_staleness_ms")]
+    pub max_staleness_ms: u32,
 }
 
 /// What one summaryBatch answer may hold.
@@ -246,7 +253,8 @@ impl EngineConfig {
         }
         check_range("call_timeout_ms", self.call_timeout_ms, BUDGET_MS)?;
         check_range("write_budget_ms", self.write_budget_ms, BUDGET_MS)?;
-        check_range("read_budget_ms", self.read_budget_ms, BUDGET_MS)
+        check_range("read_budget_ms", self.read_budget_ms, BUDGET_MS)?;
+        check_range("max_staleness_ms", self.max_staleness_ms, STALENESS_MS)
     }
 }
 
@@ -284,6 +292,10 @@ const fn default_max_body_bytes() -> usize {
 }
 
 const fn default_call_timeout_ms() -> u32 {
+    1000
+}
+
+const fn default_max_staleness_ms() -> u32 {
     1000
 }
 

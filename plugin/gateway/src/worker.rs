@@ -5,9 +5,10 @@
 //! exchange's.
 //!
 //! How to drive it: after every [`crate::exchange::Exchange::advance`], [`Worker::answered`], [`Worker::fetched`] and
-//! [`Worker::tick`], carry out all of [`Worker::take_calls`] and [`Worker::take_fetches`] and wake all of
-//! [`Worker::take_woken`]. Call [`Worker::tick`] every [`TICK_MS`].
+//! [`Worker::tick`], carry out all of [`Worker::take_calls`], [`Worker::take_fetches`] and [`Worker::take_streams`] and wake
+//! all of [`Worker::take_woken`]. Call [`Worker::tick`] every [`TICK_MS`].
 
+mod feeds;
 mod steady;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ mod turns;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use self::feeds::Feeds;
 use self::steady::SteadyClock;
 use self::turns::{Next, Turns};
 use crate::accounts::job::{Job, Outcome, Progress};
@@ -57,6 +59,7 @@ pub struct Worker {
     config: Config,
     policy: Rc<Policy>,
     gate: Gate,
+    feeds: Feeds,
     /// The call that reads the deny-list, if one is under way.
     listing: Option<CallId>,
     /// Running jobs by ticket. Tickets rise, so this is the order of arrival.
@@ -109,6 +112,7 @@ impl Worker {
         let policy = Policy::new(&config)?;
         let gate = Gate::new(&config, policy.tested_claims(), host)?;
         Ok(Self {
+            feeds: Feeds::new(&config.engine),
             config,
             policy: Rc::new(policy),
             gate,
@@ -239,6 +243,9 @@ impl Worker {
             self.serve_gate();
             return;
         }
+        let Some(answer) = self.feed_answered(call, answer, host) else {
+            return;
+        };
         let Some(ticket) = self.calls_in_flight.remove(&call) else {
             host.count(Counter::LateAnswers);
             return;
@@ -314,6 +321,7 @@ impl Worker {
         let moment = self.clock.moment(host);
         self.gate.tick(moment, host);
         self.serve_gate();
+        self.tick_feeds(moment, host);
         let now = moment.steady_ms;
         let mut due = Vec::new();
         let mut expired = Vec::new();

@@ -1,8 +1,8 @@
 //! The slots of shared data: newer wins, other accounts replace, nothing that is not ours is believed.
 
 use super::{
-    AccountKey, Bytes, Host, Known, MAX_HELD_BYTES, MAX_INSTALL_ATTEMPTS, SLOTS, Shared, StoreId,
-    slot_name,
+    AccountKey, Bytes, Change, HeldCopies as _, Host, Known, MAX_HELD_BYTES, MAX_INSTALL_ATTEMPTS,
+    MAX_REFRESH_ATTEMPTS, NotRefreshed, SLOTS, Shared, Slots, StoreId, slot_name,
 };
 use crate::access::test_support::permit;
 use crate::accounts::keys::CustomerId;
@@ -40,7 +40,7 @@ fn look_up(host: &TestHost, key: &AccountKey) -> Option<Known> {
 }
 
 fn compose(key: &AccountKey, revision: i64, document: &[u8]) -> Vec<u8> {
-    super::compose(key, &at(revision, document))
+    super::compose(key.as_bytes(), &at(revision, document))
 }
 
 fn version(host: &TestHost) -> u32 {
@@ -55,7 +55,7 @@ fn slots_are_found_by_every_generation_of_the_filter() {
     let expected = [("614", 587), ("c622", 587), ("a/b", 757), ("größe", 1009)];
     for (customer, number) in expected {
         let name = format!("reward-points/document/{number}");
-        assert_eq!(slot_name(&key(customer)), name, "{customer}");
+        assert_eq!(slot_name(key(customer).as_bytes()), name, "{customer}");
     }
     let host = TestHost::alone();
     install(&host, &key("614"), 258, b"document");
@@ -184,4 +184,61 @@ fn a_document_of_another_store_is_none_and_is_replaced_whatever_its_revision() {
     super::install(&host, &key("614"), &new);
     assert_eq!(super::look_up(&host, &key("614"), other), Some(new));
     assert_eq!(look_up(&host, &key("614")), None);
+}
+
+fn change(revision: i64, value: Option<&'static [u8]>) -> Change {
+    let value = value.map(Bytes::from_static);
+    Change { revision, value }
+}
+
+#[test]
+fn a_refresh_takes_only_what_is_newer_and_puts_nothing_in() {
+    let host = TestHost::alone();
+    let held = key("614");
+    let refresh = |store, change| Slots.refresh(&host, held.as_bytes(), store, &change);
+    assert_eq!(refresh(STORE, change(3, Some(b"new"))), Ok(()));
+    assert_eq!(look_up(&host, &held), None);
+
+    install(&host, &held, 5, b"old");
+    for unheard in [change(5, Some(b"other")), change(4, None)] {
+        assert_eq!(refresh(STORE, unheard), Ok(()));
+        assert_eq!(look_up(&host, &held), known(5, b"old"));
+    }
+    assert_eq!(refresh(StoreId(99), change(9, Some(b"another"))), Ok(()));
+    assert_eq!(look_up(&host, &held), known(5, b"old"));
+
+    assert_eq!(refresh(STORE, change(6, Some(b"new"))), Ok(()));
+    assert_eq!(look_up(&host, &held), known(6, b"new"));
+    assert_eq!(refresh(STORE, change(7, None)), Ok(()));
+    assert_eq!(look_up(&host, &held), None);
+    assert_eq!(refresh(STORE, change(8, Some(b"again"))), Ok(()));
+    assert_eq!(look_up(&host, &held), None);
+}
+
+#[test]
+fn what_cannot_be_held_any_more_is_not() {
+    let host = TestHost::alone();
+    let held = key("614");
+    install(&host, &held, 5, b"old");
+    let value = Some(Bytes::from(vec![1; MAX_HELD_BYTES + 1]));
+    let large = Change { revision: 6, value };
+    assert_eq!(Slots.refresh(&host, held.as_bytes(), STORE, &large), Ok(()));
+    assert_eq!(look_up(&host, &held), None);
+}
+
+#[test]
+fn a_refresh_that_loses_each_time_says_so() {
+    let host = TestHost::alone();
+    let held = key("614");
+    install(&host, &held, 5, b"old");
+    let other = compose(&held, 5, b"old");
+    host.shared.borrow_mut().interference = vec![other.clone(); MAX_REFRESH_ATTEMPTS - 1];
+    let new = change(6, Some(b"new"));
+    assert_eq!(Slots.refresh(&host, held.as_bytes(), STORE, &new), Ok(()));
+    assert_eq!(look_up(&host, &held), known(6, b"new"));
+
+    host.shared.borrow_mut().interference = vec![other; MAX_REFRESH_ATTEMPTS];
+    let new = change(7, Some(b"newer"));
+    let refused = Slots.refresh(&host, held.as_bytes(), STORE, &new);
+    assert_eq!(refused, Err(NotRefreshed));
 }
