@@ -2,7 +2,6 @@
 
 mod bounds;
 mod breaks;
-mod explore;
 mod faults;
 mod interleavings;
 mod ledger_of_all;
