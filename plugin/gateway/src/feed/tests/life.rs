@@ -27,7 +27,11 @@ fn a_feed_begins_where_the_engine_is() {
     assert!(freshness.serves(record.epoch, now_ms, i64::from(MAX_STALENESS_MS)));
     assert_eq!(freshness.confirmed_at_ms, now_ms);
     assert_eq!(freshness.seen, 2, "its own heartbeat");
-    assert_eq!(bench.told(), [0_i64; 0], "what was there before is nobody's news");
+    assert_eq!(
+        bench.told(),
+        [0_i64; 0],
+        "what was there before is nobody's news"
+    );
 }
 
 #[test]

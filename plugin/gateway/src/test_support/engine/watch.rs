@@ -46,6 +46,14 @@ impl Engine {
         (watch, created.encode_to_vec().into())
     }
 
+    /// The next revision that the watch is to be told of.
+    pub(crate) fn next_news(&self, watch: &Watch) -> Option<i64> {
+        let wanted = |put: &&super::Put| {
+            put.revision >= watch.next && (&watch.start..&watch.end).contains(&&put.key)
+        };
+        self.puts.iter().find(wanted).map(|put| put.revision)
+    }
+
     /// What the watch has not been told yet, in one message.
     pub(crate) fn tell(&self, watch: &mut Watch) -> Option<Bytes> {
         self.tell_up_to(watch, self.revision)
