@@ -18,3 +18,8 @@ pub const KV: &str = "etcdserverpb.KV";
 pub const RANGE: &str = "Range";
 /// Method of [`KV`]: compare, then one of two lists of operations, as one step.
 pub const TXN: &str = "Txn";
+
+/// The gRPC service that holds [`WATCH`].
+pub const WATCH_SERVICE: &str = "etcdserverpb.Watch";
+/// Method of [`WATCH_SERVICE`]: a stream of requests to watch, answered by a stream of what happened.
+pub const WATCH: &str = "Watch";

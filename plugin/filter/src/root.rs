@@ -1,4 +1,4 @@
-//! The root context of a VM: configuration, ticks, and the engine's answers.
+//! The root context of a VM: configuration, ticks, the engine's answers and streams.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -77,7 +77,17 @@ impl Context for Root {
         self.with_vm(|vm| vm.fetched(token_id, num_headers, body_size));
     }
 
+    fn on_grpc_stream_message(&mut self, token_id: u32, message_size: usize) {
+        self.with_vm(|vm| vm.stream_message(token_id, message_size));
+    }
+
+    fn on_grpc_stream_close(&mut self, token_id: u32, status_code: u32) {
+        self.with_vm(|vm| vm.stream_closed(token_id, status_code));
+    }
+
     fn on_done(&mut self) -> bool {
+        // Whether anything is under way or not: another VM need not wait for the lease to end.
+        self.with_vm(|vm| vm.worker.release(&vm.host));
         let busy = self
             .vm
             .as_ref()

@@ -9,14 +9,15 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use gateway::engine::{Answer, Call, CallId};
+use gateway::engine::{Answer, Call, CallId, MAX_MESSAGE_BYTES, StreamEffect, StreamId};
 use gateway::exchange::{Exchange, Input, Onward, Step};
+use gateway::feed::TOO_LARGE;
 use gateway::gate::{Fetch, Fetched};
 use gateway::host::{Host, Severity};
 use gateway::wake::{ExchangeId, Woken};
 use gateway::worker::Worker;
 use proxy_wasm::hostcalls;
-use proxy_wasm::types::{BufferType, MapType};
+use proxy_wasm::types::{BufferType, MapType, Status};
 
 use crate::host::ProxyHost;
 
@@ -36,6 +37,8 @@ pub struct Vm {
     tokens: BTreeMap<u32, CallId>,
     /// Fetches under way by the host's token: HTTP calls have numbers of their own.
     fetches: BTreeMap<u32, Fetch>,
+    /// Open streams by the host's token.
+    streams: BTreeMap<u32, StreamId>,
     bell: Option<u32>,
     bell_rung: bool,
 }
@@ -49,6 +52,7 @@ impl Vm {
             exchanges: BTreeMap::new(),
             tokens: BTreeMap::new(),
             fetches: BTreeMap::new(),
+            streams: BTreeMap::new(),
             bell: None,
             bell_rung: false,
         }
@@ -94,6 +98,9 @@ impl Vm {
             for fetch in self.worker.take_fetches() {
                 self.fetch(fetch);
             }
+            for effect in self.worker.take_streams() {
+                self.stream(effect);
+            }
             let woken = self.worker.take_woken();
             if woken.is_empty() {
                 return;
@@ -125,6 +132,70 @@ impl Vm {
                 };
                 self.worker.answered(call.id, answer, &self.host);
             }
+        }
+    }
+
+    fn stream(&mut self, effect: StreamEffect) {
+        match effect {
+            StreamEffect::Open {
+                id,
+                cluster,
+                service,
+                method,
+                message,
+            } => {
+                let opened = hostcalls::open_grpc_stream(&cluster, service, method, Vec::new());
+                self.opened(id, opened, &message);
+            }
+            StreamEffect::Close { id } => self.close(id),
+        }
+    }
+
+    /// Sends a stream's one message, or takes note that there is no stream.
+    fn opened(&mut self, id: StreamId, opened: Result<u32, Status>, message: &[u8]) {
+        let sent = opened.is_ok_and(|token| {
+            self.streams.insert(token, id);
+            hostcalls::send_grpc_stream_message(token, Some(message), false).is_ok()
+        });
+        if !sent {
+            self.close(id);
+            self.worker.stream_closed(id, UNAVAILABLE, &self.host);
+        }
+    }
+
+    /// Ends a stream at once: closing it would only say that no more is sent, and wait for the engine to end it.
+    fn close(&mut self, id: StreamId) {
+        let token = self.streams.iter().find(|(_, it)| **it == id);
+        if let Some(&token) = token.map(|(token, _)| token) {
+            self.streams.remove(&token);
+            let _ = hostcalls::cancel_grpc_stream(token);
+        }
+    }
+
+    /// Hands over a message of a stream. From the root's callback, in which it can be read.
+    pub fn stream_message(&mut self, token: u32, bytes: usize) {
+        let Some(&id) = self.streams.get(&token) else {
+            return;
+        };
+        if bytes > MAX_MESSAGE_BYTES {
+            self.close(id);
+            self.worker.stream_closed(id, TOO_LARGE, &self.host);
+            return;
+        }
+        let message = hostcalls::get_buffer(BufferType::GrpcReceiveBuffer, 0, bytes);
+        // Less than was announced would be another message. No bytes are none of a watch: that is noticed.
+        let message = message
+            .ok()
+            .flatten()
+            .filter(|message| message.len() == bytes)
+            .unwrap_or_default();
+        self.worker.stream_message(id, message.into(), &self.host);
+    }
+
+    /// Takes note that a stream has ended.
+    pub fn stream_closed(&mut self, token: u32, grpc_status: u32) {
+        if let Some(id) = self.streams.remove(&token) {
+            self.worker.stream_closed(id, grpc_status, &self.host);
         }
     }
 

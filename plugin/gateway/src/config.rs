@@ -48,6 +48,10 @@ pub const MAX_IN_FLIGHT: usize = 1024;
 /// Bounds of every time budget, in milliseconds.
 const BUDGET_MS: std::ops::RangeInclusive<u32> = 10..=60_000;
 
+/// Bounds of `max_staleness_ms`. Heartbeats come three times in this time and are sent, seen and passed on with a tick's
+/// delay each: less would make copies stale again and again with nothing wrong.
+const STALENESS_MS: std::ops::RangeInclusive<u32> = 250..=60_000;
+
 /// The site of a request that names none.
 pub const DEFAULT_SITE: &str = "main";
 
@@ -140,6 +144,9 @@ pub struct EngineConfig {
     /// gathers and goes together.
     #[serde(default = "default_max_in_flight")]
     pub max_in_flight: usize,
+    /// How old a copy may be that a read is answered from, in milliseconds: what it lacks was committed at most so long ago.
+    #[serde(default = "default_max_staleness_ms")]
+    pub max_staleness_ms: u32,
 }
 
 /// What one summaryBatch answer may hold.
@@ -267,7 +274,8 @@ impl EngineConfig {
         check_range("write_budget_ms", self.write_budget_ms, BUDGET_MS)?;
         check_range("read_budget_ms", self.read_budget_ms, BUDGET_MS)?;
         check_range("max_batch", self.max_batch, 1..=MAX_BATCH)?;
-        check_range("max_in_flight", self.max_in_flight, 1..=MAX_IN_FLIGHT)
+        check_range("max_in_flight", self.max_in_flight, 1..=MAX_IN_FLIGHT)?;
+        check_range("max_staleness_ms", self.max_staleness_ms, STALENESS_MS)
     }
 }
 
@@ -309,6 +317,10 @@ const fn default_max_body_bytes() -> usize {
 }
 
 const fn default_call_timeout_ms() -> u32 {
+    1000
+}
+
+const fn default_max_staleness_ms() -> u32 {
     1000
 }
 

@@ -66,11 +66,19 @@ pub enum Counter {
     KeyFetchFailures,
     /// Readings of the deny-list that brought nothing usable, and entries in it that make no sense.
     DenyListFailures,
+    /// Times that a VM took over an engine's feed.
+    FeedTakeovers,
+    /// Watches that were opened for a feed.
+    FeedOpenings,
+    /// Changes that a feed told of, other gateways' heartbeats among them.
+    FeedEvents,
+    /// Times that all copies had to be confirmed anew, the first time of a gateway included.
+    FeedDoubts,
 }
 
 impl Counter {
     /// Every counter, for a shell that defines them once per VM.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 31] = [
         Self::Success,
         Self::ClientError,
         Self::ServerError,
@@ -98,6 +106,10 @@ impl Counter {
         Self::KeyRefetches,
         Self::KeyFetchFailures,
         Self::DenyListFailures,
+        Self::FeedTakeovers,
+        Self::FeedOpenings,
+        Self::FeedEvents,
+        Self::FeedDoubts,
     ];
 
     /// The metric's name, as it stands in `/stats`.
@@ -131,6 +143,10 @@ impl Counter {
             Self::KeyRefetches => "reward_points.keys.refetches",
             Self::KeyFetchFailures => "reward_points.keys.fetch_failures",
             Self::DenyListFailures => "reward_points.deny_list.failures",
+            Self::FeedTakeovers => "reward_points.feed.takeovers",
+            Self::FeedOpenings => "reward_points.feed.openings",
+            Self::FeedEvents => "reward_points.feed.events",
+            Self::FeedDoubts => "reward_points.feed.doubts",
         }
     }
 }
@@ -151,6 +167,10 @@ pub enum Gauge {
     DenyListEntries,
     /// How long ago the engine's deny-list was read, in seconds.
     DenyListAgeSeconds,
+    /// The epoch of the feed of an engine's cluster, by its place in the configuration: another number after each doubt.
+    FeedEpoch(u8),
+    /// For how long that feed has proved nothing, in milliseconds.
+    FeedAgeMs(u8),
 }
 
 impl Gauge {
@@ -171,6 +191,8 @@ impl Gauge {
             }
             Self::DenyListEntries => "reward_points.deny_list.entries".to_owned(),
             Self::DenyListAgeSeconds => "reward_points.deny_list.age_seconds".to_owned(),
+            Self::FeedEpoch(cluster) => format!("reward_points.feed.{cluster}.epoch"),
+            Self::FeedAgeMs(cluster) => format!("reward_points.feed.{cluster}.age_ms"),
         }
     }
 }

@@ -23,6 +23,7 @@ pub mod config;
 pub mod config_error;
 pub mod engine;
 pub mod exchange;
+pub mod feed;
 pub mod gate;
 pub mod host;
 mod percent;

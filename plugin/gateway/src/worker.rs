@@ -5,10 +5,11 @@
 //! client is told, by the exchange.
 //!
 //! How to drive it: after every [`crate::exchange::Exchange::advance`], [`Worker::answered`], [`Worker::fetched`] and
-//! [`Worker::tick`], carry out all of [`Worker::take_calls`] and [`Worker::take_fetches`] and wake all of
-//! [`Worker::take_woken`]. Call [`Worker::tick`] every [`TICK_MS`].
+//! [`Worker::tick`], carry out all of [`Worker::take_calls`], [`Worker::take_fetches`] and [`Worker::take_streams`] and wake
+//! all of [`Worker::take_woken`]. Call [`Worker::tick`] every [`TICK_MS`].
 
 mod errands;
+mod feeds;
 mod lane;
 mod lines;
 mod numbers;
@@ -21,6 +22,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use self::errands::Errands;
+use self::feeds::Feeds;
 use self::lines::{LineId, Lines};
 use self::numbers::Numbers;
 use self::steady::SteadyClock;
@@ -58,6 +60,7 @@ pub struct Worker {
     config: Config,
     policy: Rc<Policy>,
     gate: Gate,
+    feeds: Feeds,
     /// The call that reads the deny-list, if one is under way.
     listing: Option<CallId>,
     /// Running jobs by ticket. Tickets rise, so this is the order of arrival.
@@ -102,8 +105,9 @@ impl Worker {
         let gate = Gate::new(&config, policy.tested_claims(), host)?;
         let copies = Rc::new(Copies::new(config.cache_bytes));
         Ok(Self {
-            lines: Lines::new(&config.engine, copies),
+            lines: Lines::new(&config.engine, Rc::clone(&copies)),
             errands: Errands::new(&config.engine),
+            feeds: Feeds::new(&config.engine, copies),
             config,
             policy: Rc::new(policy),
             gate,
@@ -232,6 +236,9 @@ impl Worker {
             self.serve_gate();
             return;
         }
+        let Some(answer) = self.feed_answered(call, answer, host) else {
+            return;
+        };
         let now_ms = self.clock.now_ms(host);
         if !self.lines.answered(call, answer.clone(), now_ms, host)
             && !self.errands.answered(call, answer, now_ms, host)
@@ -275,6 +282,7 @@ impl Worker {
         let moment = self.clock.moment(host);
         self.gate.tick(moment, host);
         self.serve_gate();
+        self.tick_feeds(moment, host);
         let now_ms = moment.steady_ms;
         self.errands.tick(now_ms);
         self.lines.tick(now_ms, host);

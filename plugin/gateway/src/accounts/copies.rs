@@ -8,6 +8,7 @@
 //! copy is good for, too.
 
 mod documents;
+mod fed;
 mod fronts;
 mod layout;
 mod record;

@@ -9,6 +9,9 @@ use crate::percent;
 /// What stands before every account's tenant.
 const ACCOUNTS: &str = "/points/1/account/";
 
+/// Where the heartbeats of all gateways stand.
+const GATEWAYS: &str = "/points/1/gateway/";
+
 /// How many hexadecimal digits of the digest name a bucket: 12 bits, 4096 buckets a tenant.
 const BUCKET_DIGITS: usize = 3;
 
@@ -165,6 +168,25 @@ pub fn tenant_prefix(tenant: &Tenant) -> String {
     prefix_of(tenant.as_str())
 }
 
+/// The prefix of every account document there is; ends in `/`.
+#[must_use]
+pub fn accounts_prefix() -> String {
+    ACCOUNTS.to_owned()
+}
+
+/// The key of one gateway's heartbeat, by the random name that it gave itself.
+#[must_use]
+pub fn heartbeat(name: &[u8; 16]) -> String {
+    format!("{GATEWAYS}{:032x}", u128::from_be_bytes(*name))
+}
+
+/// The range, its end not included, that holds every account document and every heartbeat, and no history segment.
+#[must_use]
+pub fn fed_range() -> (Vec<u8>, Vec<u8>) {
+    let end = prefix_end(GATEWAYS.as_bytes());
+    (accounts_prefix().into_bytes(), end)
+}
+
 /// The customer whose account document is kept under `key`, when `key` is one of this tenant's.
 #[must_use]
 pub fn customer_of(tenant: &Tenant, key: &[u8]) -> Option<CustomerId> {
@@ -283,6 +305,20 @@ mod tests {
                     assert_eq!(inside, mine == theirs, "{mine} {theirs} {customer}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn the_feeds_range_holds_accounts_and_heartbeats_and_no_history() {
+        let (start, end) = fed_range();
+        let range = start..end;
+        let customer = CustomerId::new("614".into()).unwrap();
+        let account = AccountKey::new(permit("acme").tenant(), &customer);
+        assert!(range.contains(&account.as_bytes().to_vec()));
+        assert!(range.contains(&heartbeat(&[0; 16]).into_bytes()));
+        assert!(range.contains(&heartbeat(&[0xff; 16]).into_bytes()));
+        for outside in ["/points/1/history/acme/fe1/614/1/1", "/points/1/revoked/x"] {
+            assert!(!range.contains(&outside.as_bytes().to_vec()), "{outside}");
         }
     }
 

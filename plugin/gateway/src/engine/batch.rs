@@ -59,7 +59,9 @@ impl Commit {
         self.request.encoded_len()
     }
 
-    fn message(&self) -> Bytes {
+    /// The request, for a call that carries nothing else.
+    #[must_use]
+    pub fn message(&self) -> Bytes {
         self.request.encode_to_vec().into()
     }
 }
@@ -84,11 +86,11 @@ pub fn read_commits(
     commits: &[Commit],
     message: Bytes,
 ) -> Result<Vec<Result<CommitAnswer, MalformedAnswer>>, MalformedAnswer> {
+    if let [commit] = commits {
+        return Ok(vec![read_commit(&commit.key, message)]);
+    }
     let answer = TxnResponse::decode(message).map_err(|_| MalformedAnswer)?;
     let header = answer.header.ok_or(MalformedAnswer)?;
-    if let [commit] = commits {
-        return Ok(vec![commit_answer(&commit.key, &header, answer)]);
-    }
     if answer.responses.len() != commits.len() {
         return Err(MalformedAnswer);
     }
@@ -102,6 +104,16 @@ pub fn read_commits(
             _ => Err(MalformedAnswer),
         })
         .collect())
+}
+
+/// Reads the answer to the [`Commit::message`] of `key`.
+///
+/// # Errors
+/// [`MalformedAnswer`]
+pub fn read_commit(key: &[u8], message: Bytes) -> Result<CommitAnswer, MalformedAnswer> {
+    let answer = TxnResponse::decode(message).map_err(|_| MalformedAnswer)?;
+    let header = answer.header.ok_or(MalformedAnswer)?;
+    commit_answer(key, &header, answer)
 }
 
 /// The call that reads these keys, linearizably, all at one revision.

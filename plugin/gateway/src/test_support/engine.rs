@@ -1,7 +1,9 @@
-//! An engine for tests: etcd's Range and Txn over real messages, with revisions, history and compaction.
+//! An engine for tests: etcd's Range, Txn and Watch over real messages, with revisions, history and compaction.
 //!
 //! Takes from the API what the gateway uses and refuses everything else, so that a request that a real etcd would read
 //! differently does not pass here. Every revision stays readable until it is compacted away.
+
+pub(crate) mod watch;
 
 use bytes::Bytes;
 use etcd_wire::{
@@ -34,6 +36,8 @@ pub(crate) struct Engine {
     /// The revision of the transaction that is being carried out: all its puts have the same one.
     open: Option<i64>,
     compacted: i64,
+    /// How many stores were here before this one.
+    predecessors: u64,
 }
 
 impl Engine {
@@ -77,9 +81,32 @@ impl Engine {
         self.compacted = self.revision;
     }
 
+    /// Another store, empty, in place of this one.
+    pub(crate) fn replace(&mut self) {
+        *self = Self {
+            predecessors: self.predecessors + 1,
+            ..Self::default()
+        };
+    }
+
+    /// Goes back to a backup: whatever came after this revision never was.
+    pub(crate) fn restore(&mut self, revision: i64) {
+        self.puts.retain(|put| put.revision <= revision);
+        self.keys.retain(|_, versions| {
+            versions.retain(|put| put.revision <= revision);
+            !versions.is_empty()
+        });
+        self.revision = revision;
+    }
+
+    /// The revision of the newest change.
+    pub(crate) const fn revision(&self) -> i64 {
+        self.revision
+    }
+
     fn header(&self) -> Option<ResponseHeader> {
         Some(ResponseHeader {
-            cluster_id: 1,
+            cluster_id: self.predecessors + 1,
             member_id: 1,
             revision: self.revision,
             raft_term: 2,

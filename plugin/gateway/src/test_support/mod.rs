@@ -4,6 +4,7 @@
 //! happens next is chosen by the time, or by a test that tries every order.
 
 pub(crate) mod engine;
+pub(crate) mod explore;
 pub(crate) mod fault;
 pub(crate) mod host;
 pub(crate) mod network;

@@ -4,7 +4,6 @@ mod batches;
 mod bounds;
 mod breaks;
 mod copied;
-mod explore;
 mod faults;
 mod interleavings;
 mod ledger_of_all;

@@ -4,8 +4,8 @@
 //! call's answer comes back at once unless the scene has late answers, or the fault loses it; late copies of a call may
 //! arrive at any later point. What is left waiting is helped by ticks, as in life.
 
-use super::explore::Choices;
 use super::ledger_of_all::Audit;
+use crate::test_support::explore::Choices;
 use crate::test_support::fault::{DEADLINE_EXCEEDED, Fault};
 use crate::test_support::network::LegKind;
 use crate::test_support::world::Asked;

@@ -5,14 +5,14 @@
 
 /// The choices of one run.
 #[derive(Default)]
-pub(super) struct Choices {
+pub(crate) struct Choices {
     made: Vec<(usize, usize)>,
     place: usize,
 }
 
 impl Choices {
     /// Chooses one of so many options.
-    pub(super) fn of(&mut self, options: usize) -> usize {
+    pub(crate) fn of(&mut self, options: usize) -> usize {
         assert!(options > 0, "nothing to choose from");
         if self.place == self.made.len() {
             self.made.push((0, options));
@@ -24,7 +24,7 @@ impl Choices {
     }
 
     /// Prepares the next run; false when there is none.
-    pub(super) fn next(&mut self) -> bool {
+    pub(crate) fn next(&mut self) -> bool {
         self.made.truncate(self.place);
         self.place = 0;
         while let Some((chosen, options)) = self.made.pop() {

@@ -1,0 +1,110 @@
+//! What a VM knows of how current the copies are, and when a copy that is put in may be called current.
+//!
+//! Both look at the feed's record and at nothing else. Why that is enough is argued in [`super`].
+
+use super::record::{self, Record};
+use crate::engine::StoreId;
+use crate::host::Host;
+
+/// How current the copies of one cluster's accounts are, as a VM last saw it. Take it before a copy is read, never after:
+/// a copy that was read first may be older than what is known later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Freshness {
+    /// Copies of this epoch are current, others are not. Never 0, which marks a copy that was not confirmed.
+    pub epoch: u32,
+    /// The store that is watched.
+    pub store: StoreId,
+    /// Everything that was committed before this moment is in the copies; milliseconds of the wall clock, 0 is never.
+    pub confirmed_at_ms: i64,
+    /// The revision up to which every change is in the copies.
+    pub seen: i64,
+}
+
+impl Freshness {
+    /// What the record says; none when the feed has not begun.
+    pub(super) fn of(record: &Record) -> Option<Self> {
+        (record.epoch != 0).then_some(Self {
+            epoch: record.epoch,
+            store: record.store,
+            confirmed_at_ms: record.confirmed_ms,
+            seen: record.seen,
+        })
+    }
+
+    /// Whether a copy of this epoch may be answered with at `now_ms`: whatever it lacks was committed at most
+    /// `max_staleness_ms` ago.
+    #[must_use]
+    pub fn serves(&self, copy_epoch: u32, now_ms: i64, max_staleness_ms: i64) -> bool {
+        // A moment ahead of now was noted before the clock was set back, and says nothing.
+        let age_ms = now_ms.saturating_sub(self.confirmed_at_ms);
+        copy_epoch == self.epoch && (0..=max_staleness_ms).contains(&age_ms)
+    }
+}
+
+/// To which epoch a copy may be confirmed that `store` answered at `header_revision`. Only for one that is held already:
+/// read back the slot first, then ask, then set the epoch with a compare-and-set against what was read back.
+#[must_use]
+pub fn may_confirm(
+    host: &impl Host,
+    cluster: &str,
+    store: StoreId,
+    header_revision: i64,
+) -> Option<u32> {
+    let (record, _) = record::read(host, &record::name(cluster));
+    confirms(&record?, store, header_revision)
+}
+
+pub(super) fn confirms(record: &Record, store: StoreId, header_revision: i64) -> Option<u32> {
+    let follows = record.epoch != 0 && record.store == store;
+    (follows && record.working_to <= header_revision).then_some(record.epoch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STORE: StoreId = StoreId(5);
+
+    fn record() -> Record {
+        Record {
+            epoch: 3,
+            store: STORE,
+            working_to: 20,
+            seen: 18,
+            confirmed_ms: 1_000,
+            ..Record::new([0; 16])
+        }
+    }
+
+    #[test]
+    fn a_copy_is_confirmed_only_when_the_feed_has_not_passed_it() {
+        assert_eq!(confirms(&record(), STORE, 19), None);
+        assert_eq!(confirms(&record(), STORE, 20), Some(3));
+        assert_eq!(confirms(&record(), STORE, 21), Some(3));
+        assert_eq!(confirms(&record(), StoreId(6), 21), None);
+        let not_begun = Record {
+            epoch: 0,
+            ..record()
+        };
+        assert_eq!(confirms(&not_begun, STORE, 21), None);
+    }
+
+    #[test]
+    fn copies_of_the_epoch_are_served_for_as_long_as_they_are_known_to_be_fresh() {
+        let freshness = Freshness::of(&record()).expect("a feed that has begun");
+        for (epoch, now_ms, expected) in [
+            (3, 999, false),
+            (3, 1_000, true),
+            (3, 1_500, true),
+            (3, 1_501, false),
+            (2, 1_000, false),
+            (4, 1_000, false),
+            (0, 1_000, false),
+            (3, i64::MIN, false),
+            (3, i64::MAX, false),
+        ] {
+            assert_eq!(freshness.serves(epoch, now_ms, 500), expected, "{now_ms}");
+        }
+        assert_eq!(Freshness::of(&Record::new([0; 16])), None);
+    }
+}
