@@ -4,6 +4,7 @@
 //! clamped. The reference, with every default, is `docs/configuration.md`.
 
 mod access;
+mod reads;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ use serde::Deserialize;
 pub use self::access::{
     DecisionLines, DecisionLogConfig, IdentityHeaders, RevocationConfig, TokensConfig,
 };
+pub use self::reads::{ReadMode, ReadsConfig};
 use crate::access::{Access, IssuerConfig, TenantConfig};
 use crate::accounts::copies::{CACHE_BYTES, DEFAULT_CACHE_BYTES};
 use crate::accounts::list::Limits;
@@ -49,8 +51,6 @@ pub const MAX_IN_FLIGHT: usize = 1024;
 const BUDGET_MS: std::ops::RangeInclusive<u32> = 10..=60_000;
 
 /// Bounds of `max_staleness_ms`. Heartbeats come three times in this time and are sent, seen and passed on with a tick's
-/// delay each: less would make copies stale again and again with nothing wrong.
-const STALENESS_MS: std::ops::RangeInclusive<u32> = 250..=60_000;
 
 /// The site of a request that names none.
 pub const DEFAULT_SITE: &str = "main";
@@ -103,6 +103,9 @@ pub struct Config {
     /// workers: each number has copies of its own.
     #[serde(default = "default_cache_bytes")]
     pub cache_bytes: u64,
+    /// How current reads are.
+    #[serde(default)]
+    pub reads: ReadsConfig,
     /// The longest request body, in bytes.
     #[serde(default = "default_max_body_bytes")]
     pub max_body_bytes: usize,
@@ -144,9 +147,6 @@ pub struct EngineConfig {
     /// gathers and goes together.
     #[serde(default = "default_max_in_flight")]
     pub max_in_flight: usize,
-    /// How old a copy may be that a read is answered from, in milliseconds: what it lacks was committed at most so long ago.
-    #[serde(default = "default_max_staleness_ms")]
-    pub max_staleness_ms: u32,
 }
 
 /// What one summaryBatch answer may hold.
@@ -239,6 +239,7 @@ impl Config {
             .check()
             .map_err(|error| error.within("engine"))?;
         check_range("cache_bytes", self.cache_bytes, CACHE_BYTES)?;
+        self.reads.check().map_err(|error| error.within("reads"))?;
         check_range("max_body_bytes", self.max_body_bytes, 1..=MAX_BODY_BYTES)?;
         let batch = &self.summary_batch;
         check_range(
@@ -274,8 +275,7 @@ impl EngineConfig {
         check_range("write_budget_ms", self.write_budget_ms, BUDGET_MS)?;
         check_range("read_budget_ms", self.read_budget_ms, BUDGET_MS)?;
         check_range("max_batch", self.max_batch, 1..=MAX_BATCH)?;
-        check_range("max_in_flight", self.max_in_flight, 1..=MAX_IN_FLIGHT)?;
-        check_range("max_staleness_ms", self.max_staleness_ms, STALENESS_MS)
+        check_range("max_in_flight", self.max_in_flight, 1..=MAX_IN_FLIGHT)
     }
 }
 
@@ -317,10 +317,6 @@ const fn default_max_body_bytes() -> usize {
 }
 
 const fn default_call_timeout_ms() -> u32 {
-    1000
-}
-
-const fn default_max_staleness_ms() -> u32 {
     1000
 }
 

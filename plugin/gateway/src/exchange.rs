@@ -9,6 +9,7 @@
 mod decision;
 mod incoming;
 mod judge;
+mod reading;
 mod request;
 #[cfg(test)]
 mod tests;
@@ -19,8 +20,11 @@ use ledger::Timestamp;
 
 use self::incoming::{Arrived, Incoming};
 use self::judge::{Request, judge};
+use self::reading::{Source, from_copy};
 use self::request::{Accepted, Asked};
 use crate::accounts::job::{Job, Outcome, Written};
+use crate::accounts::keys::AccountKey;
+use crate::accounts::terms::Bound;
 use crate::api::failure::{Context, Failure};
 use crate::api::head::{Head, MAX_ECHOED_PATH_BYTES};
 use crate::api::media_type;
@@ -94,6 +98,15 @@ struct Frame {
     instance: String,
     problem_details: bool,
     origin: Option<Vec<u8>>,
+    /// Where the answer to a read came from.
+    source: Option<Source>,
+}
+
+/// What a read may be answered from when the engine does not answer.
+#[derive(Debug)]
+struct Fallback {
+    key: AccountKey,
+    bound: Bound,
 }
 
 #[derive(Debug)]
@@ -102,7 +115,7 @@ enum State {
     /// Cannot be judged yet; the gate wakes it.
     AwaitsAccess(Box<Incoming>),
     AwaitsBody(Box<Accepted>),
-    AwaitsOutcome(Asked),
+    AwaitsOutcome(Asked, Option<Fallback>),
     /// Passed on: the rest of the request passes too.
     PassedOn,
     /// Replied to.
@@ -135,7 +148,10 @@ impl Exchange {
     /// Whether the exchange waits for the worker.
     #[must_use]
     pub const fn awaits_outcome(&self) -> bool {
-        matches!(self.state, State::AwaitsOutcome(_) | State::AwaitsAccess(_))
+        matches!(
+            self.state,
+            State::AwaitsOutcome(..) | State::AwaitsAccess(_)
+        )
     }
 
     /// Goes on.
@@ -195,15 +211,26 @@ impl Exchange {
                 (*accepted).ask(bytes, worker.config(), host).map(into_job)
             }
             (State::AwaitsBody(_), Input::BodyLost) => Err(Failure::Unavailable),
-            (State::AwaitsOutcome(asked), Input::News(News::Outcome(outcome))) => asked
-                .reply(outcome, worker.config(), host.now())
-                .map(Reached::Reply),
+            (State::AwaitsOutcome(asked, fallback), Input::News(News::Outcome(outcome))) => {
+                let now = host.now();
+                let fallback = fallback.filter(|_| matches!(outcome, Outcome::Unavailable));
+                match self.fall_back(&asked, fallback, worker, now, host) {
+                    Some(answer) => answer.map(Reached::Reply),
+                    None => {
+                        if asked.is_read() && !matches!(outcome, Outcome::Unavailable) {
+                            self.frame.source = Some(Source::Engine);
+                        }
+                        let reply = asked.reply(outcome, worker.config(), now);
+                        reply.map(Reached::Reply)
+                    }
+                }
+            }
             (state, _) => {
                 // Late or out of turn: nothing changes.
                 self.state = state;
                 return match self.state {
                     State::AwaitsBody(_) => Step::AwaitBody,
-                    State::AwaitsOutcome(_) | State::AwaitsAccess(_) => Step::AwaitOutcome,
+                    State::AwaitsOutcome(..) | State::AwaitsAccess(_) => Step::AwaitOutcome,
                     State::PassedOn => Step::Passing,
                     State::New | State::Settled => Step::Settled,
                 };
@@ -226,25 +253,35 @@ impl Exchange {
             }
             // Held where it was judged.
             Ok(Reached::Held) => return Step::AwaitOutcome,
-            Ok(Reached::Preflight(reply)) => return answer(reply, host),
+            Ok(Reached::Preflight(reply)) => return answer_with(reply, host),
             Ok(Reached::Body(accepted)) => {
                 self.state = State::AwaitsBody(accepted);
                 return Step::AwaitBody;
             }
-            Ok(Reached::Reply(reply)) => return answer(self.decorated(reply, worker), host),
-            Ok(Reached::Job(asked, job)) => match worker.submit(self.id, *job, host) {
-                Ok(()) => {
-                    self.state = State::AwaitsOutcome(asked);
-                    return Step::AwaitOutcome;
+            Ok(Reached::Reply(reply)) => return answer_with(self.decorated(reply, worker), host),
+            Ok(Reached::Job(asked, job)) => {
+                let answer = self.glance(&asked, &job, worker, host);
+                match answer {
+                    Some(Ok(reply)) => return answer_with(self.decorated(reply, worker), host),
+                    Some(Err(failure)) => failure,
+                    None => {
+                        let fallback = fallback(&job);
+                        match worker.submit(self.id, *job, host) {
+                            Ok(()) => {
+                                self.state = State::AwaitsOutcome(asked, fallback);
+                                return Step::AwaitOutcome;
+                            }
+                            Err(_) => Failure::Overloaded,
+                        }
+                    }
                 }
-                Err(_) => Failure::Overloaded,
-            },
+            }
             Err(failure) => failure,
         };
         let now = host.now();
         self.report(&failure, host);
         let reply = failure.reply(&self.context(worker, now));
-        answer(self.decorated(reply, worker), host)
+        answer_with(self.decorated(reply, worker), host)
     }
 
     /// Waits with a request that cannot be judged yet; more of its body may come meanwhile.
@@ -266,8 +303,48 @@ impl Exchange {
         self.hold(incoming)
     }
 
-    /// What the browser of another origin must be told besides.
+    /// Answers a read from the gateway's own copy, if that will do.
+    fn glance(
+        &mut self,
+        asked: &Asked,
+        job: &Job,
+        worker: &Worker,
+        host: &impl Host,
+    ) -> Option<Result<Reply, Failure>> {
+        let Job::Read(key, terms) = job else {
+            return None;
+        };
+        let (answer, age_ms) = from_copy(asked, key, terms.copy?, worker, host.now(), host)?;
+        let stale = false;
+        self.frame.source = Some(Source::Copy { age_ms, stale });
+        Some(answer)
+    }
+
+    /// Answers a read that the engine did not answer from an older copy, if that will do.
+    fn fall_back(
+        &mut self,
+        asked: &Asked,
+        fallback: Option<Fallback>,
+        worker: &Worker,
+        now: Timestamp,
+        host: &impl Host,
+    ) -> Option<Result<Reply, Failure>> {
+        let Fallback { key, bound } = fallback?;
+        let (answer, age_ms) = from_copy(asked, &key, bound, worker, now, host)?;
+        host.count(Counter::StaleReads);
+        // The feed may have come back in the meantime.
+        let stale = age_ms > i64::from(worker.config().reads.max_staleness_ms);
+        self.frame.source = Some(Source::Copy { age_ms, stale });
+        Some(answer)
+    }
+
+    /// What a client must be told besides: where a read's answer came from, and what a browser of another origin wants.
     fn decorated(&self, reply: Reply, worker: &Worker) -> Reply {
+        let reply = match self.frame.source {
+            // A failure is nobody's answer about an account, except that there is none.
+            Some(source) if matches!(reply.status, 200 | 404) => source.tell(reply),
+            _ => reply,
+        };
         match worker.policy().cors() {
             Some(cors) => cors.decorate(reply, self.frame.origin.as_deref()),
             None => reply,
@@ -330,6 +407,7 @@ impl Frame {
         };
         let echoed = path.get(..MAX_ECHOED_PATH_BYTES).unwrap_or(path);
         Self {
+            source: None,
             instance: String::from_utf8_lossy(echoed).into_owned(),
             problem_details: media_type::prefers_problem(&head.accept),
             origin: head.origin.value().map(<[u8]>::to_vec),
@@ -337,11 +415,21 @@ impl Frame {
     }
 }
 
+fn fallback(job: &Job) -> Option<Fallback> {
+    match job {
+        Job::Read(key, terms) => terms.fallback.map(|bound| Fallback {
+            key: key.clone(),
+            bound,
+        }),
+        Job::Change(..) | Job::List(_) => None,
+    }
+}
+
 fn into_job((asked, job): (Asked, Job)) -> Reached {
     Reached::Job(asked, Box::new(job))
 }
 
-fn answer(reply: Reply, host: &impl Host) -> Step {
+fn answer_with(reply: Reply, host: &impl Host) -> Step {
     host.count(match reply.status {
         500.. => Counter::ServerError,
         400.. => Counter::ClientError,

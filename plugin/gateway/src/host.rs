@@ -28,7 +28,11 @@ pub enum Counter {
     CommitConflicts,
     /// Commits sent again after an unknown outcome.
     CommitResends,
-    /// Writes that started from a document in shared data and saved a read.
+    /// Reads that the gateway's own copy answered.
+    CopyHits,
+    /// Reads that an older copy answered because the engine did not.
+    StaleReads,
+    /// Commits that started from a document in shared data and saved a read.
     BaseHits,
     /// Answers of the engine, or to fetches, that nothing waited for any more.
     LateAnswers,
@@ -78,7 +82,7 @@ pub enum Counter {
 
 impl Counter {
     /// Every counter, for a shell that defines them once per VM.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 33] = [
         Self::Success,
         Self::ClientError,
         Self::ServerError,
@@ -87,6 +91,8 @@ impl Counter {
         Self::EngineFailures,
         Self::CommitConflicts,
         Self::CommitResends,
+        Self::CopyHits,
+        Self::StaleReads,
         Self::BaseHits,
         Self::LateAnswers,
         Self::Allowed,
@@ -124,6 +130,8 @@ impl Counter {
             Self::EngineFailures => "reward_points.engine.failures",
             Self::CommitConflicts => "reward_points.commit.conflicts",
             Self::CommitResends => "reward_points.commit.resends",
+            Self::CopyHits => "reward_points.reads.copy_hits",
+            Self::StaleReads => "reward_points.reads.stale",
             Self::BaseHits => "reward_points.commit.base_hits",
             Self::LateAnswers => "reward_points.engine.late_answers",
             Self::Allowed => "reward_points.access.allowed",

@@ -10,6 +10,7 @@
 
 mod errands;
 mod feeds;
+mod glance;
 mod lane;
 mod lines;
 mod numbers;
@@ -23,6 +24,7 @@ use std::rc::Rc;
 
 use self::errands::Errands;
 use self::feeds::Feeds;
+pub use self::glance::Glance;
 use self::lines::{LineId, Lines};
 use self::numbers::Numbers;
 use self::steady::SteadyClock;
@@ -67,6 +69,7 @@ pub struct Worker {
     jobs: BTreeMap<u64, Running>,
     /// The job of each exchange that waits.
     tickets: BTreeMap<ExchangeId, u64>,
+    copies: Rc<Copies>,
     lines: Lines,
     errands: Errands,
     numbers: Numbers,
@@ -107,7 +110,8 @@ impl Worker {
         Ok(Self {
             lines: Lines::new(&config.engine, Rc::clone(&copies)),
             errands: Errands::new(&config.engine),
-            feeds: Feeds::new(&config.engine, copies),
+            feeds: Feeds::new(&config, Rc::clone(&copies)),
+            copies,
             config,
             policy: Rc::new(policy),
             gate,
@@ -201,14 +205,15 @@ impl Worker {
         }
         let budget_ms = i64::from(match &job {
             Job::Change(..) => self.config.engine.write_budget_ms,
-            Job::Read(_) | Job::List(_) => self.config.engine.read_budget_ms,
+            Job::Read(..) | Job::List(_) => self.config.engine.read_budget_ms,
         });
         let seat = Seat {
             ticket: self.numbers.next(),
             deadline_ms: self.clock.now_ms(host).saturating_add(budget_ms),
+            impatient: matches!(&job, Job::Read(_, terms) if terms.fallback.is_some()),
         };
         let place = match job {
-            Job::Read(key) => Place::Reads(self.lines.read(key, seat)),
+            Job::Read(key, _) => Place::Reads(self.lines.read(key, seat)),
             Job::Change(key, operation) => Place::Changes(self.lines.change(key, seat, operation)),
             Job::List(list) => {
                 self.errands.begin(*list, seat);

@@ -7,12 +7,13 @@ use ledger::{Account, Operation, Refusal};
 use super::document::DocumentError;
 use super::keys::AccountKey;
 use super::list::{List, Listing};
+use super::terms::Terms;
 
 /// One question or change, carried through as many calls as it takes.
 #[derive(Debug)]
 pub enum Job {
-    /// Reads one account.
-    Read(AccountKey),
+    /// Reads one account, on these terms.
+    Read(AccountKey, Terms),
     /// Changes one account.
     Change(AccountKey, Operation),
     /// Lists a tenant's accounts.

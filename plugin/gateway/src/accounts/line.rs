@@ -17,12 +17,13 @@ use std::rc::Rc;
 use bytes::Bytes;
 use ledger::{Account, Operation, State};
 
-use super::copies::{AccountCopy, Copies, Standing};
+use super::copies::{AccountCopy, Copies, Kept, Standing};
 use super::document;
 use super::fold::{Folded, Verdict, fold};
 use super::job::{Corrupt, Outcome};
 use super::keys::AccountKey;
 use crate::engine::{CallId, Commit, CommitAnswer, Found, StoreId};
+use crate::feed::may_confirm;
 use crate::host::{Counter, Host};
 
 /// One request that waits, and until when.
@@ -32,6 +33,8 @@ pub struct Seat {
     pub ticket: u64,
     /// In milliseconds of the worker's steady clock.
     pub deadline_ms: i64,
+    /// Whether it gives up when the first call for it comes to nothing.
+    pub impatient: bool,
 }
 
 /// The end of one request.
@@ -111,7 +114,36 @@ pub struct Context<'a, H> {
     pub steady_ms: i64,
     /// The store that last answered for this account's cluster.
     pub store: Option<StoreId>,
+    /// The name of this account's cluster.
+    pub cluster: &'a str,
 }
+
+impl<H: Host> Context<'_, H> {
+    /// Remembers what an answer of the engine says of an account, before anybody is told: this gateway's next read and
+    /// next write start from it. `at` is a revision of the store at which the account was so.
+    fn remember(&self, key: &AccountKey, known: &AccountCopy<'_>, at: i64) {
+        let (host, account) = (self.host, key.digest());
+        for _ in 0..MAX_INSTALLS {
+            match self.copies.install(host, account, known) {
+                Kept::Held => {
+                    // Otherwise it is no more than a base for writes.
+                    let _ = self
+                        .copies
+                        .confirm(host, account, known.store, known.revision, || {
+                            may_confirm(host, self.cluster, known.store, at)
+                        });
+                    return;
+                }
+                Kept::Newer | Kept::NotHeld => return,
+                Kept::GivenUp => {}
+            }
+        }
+    }
+}
+
+/// How often what was learned is offered to the copies when others write there all the time: what was acknowledged here
+/// must be read here.
+const MAX_INSTALLS: usize = 8;
 
 impl Line {
     /// An account for which nobody waits yet.
@@ -227,10 +259,11 @@ impl Line {
 
     /// Takes the answer to the read that is under way with this call; none: there was none, or it makes no sense.
     /// Whether it was waited for.
-    pub fn read_answered(
+    pub fn read_answered<H: Host>(
         &mut self,
         call: CallId,
         found: Option<Found>,
+        context: &Context<'_, H>,
         settled: &mut Vec<Settled>,
     ) -> bool {
         let Some(reading) = self.reading.take_if(|it| it.call == call) else {
@@ -238,12 +271,29 @@ impl Line {
         };
         let Some(found) = found else {
             // Those who came meanwhile stand behind.
-            let later = std::mem::replace(&mut self.readers, reading.readers);
-            self.readers.extend(later);
+            let later = std::mem::take(&mut self.readers);
+            for seat in reading.readers.into_iter().chain(later) {
+                match seat.impatient {
+                    true => settled.push(Settled {
+                        ticket: seat.ticket,
+                        outcome: Outcome::Unavailable,
+                    }),
+                    false => self.readers.push_back(seat),
+                }
+            }
             return true;
         };
-        match decode(&self.key, found) {
+        match decode(&self.key, &found) {
             Ok(base) => {
+                let document = found.document.as_ref();
+                let copy = AccountCopy {
+                    store: found.store,
+                    epoch: 0,
+                    revision: document.map_or(found.revision, |it| it.revision),
+                    standing: Standing::of(&base.state, context.host.now()),
+                    document: document.map(|it| it.value.as_ref()),
+                };
+                context.remember(&self.key, &copy, found.revision);
                 let revision = base.revision;
                 let account = base.state.live().cloned().map(Rc::new);
                 for seat in reading.readers {
@@ -270,8 +320,7 @@ impl Line {
         &mut self,
         call: CallId,
         answer: Option<CommitAnswer>,
-        copies: &Copies,
-        host: &H,
+        context: &Context<'_, H>,
         settled: &mut Vec<Settled>,
     ) -> bool {
         let Some(mut committing) = self.committing.take_if(|it| it.call == Some(call)) else {
@@ -287,15 +336,14 @@ impl Line {
                 self.committing = Some(committing);
             }
             Some(CommitAnswer::Applied { revision, store }) => {
-                // Before the acknowledgement, so that this gateway's next write starts from its own result.
                 let copy = AccountCopy {
                     store,
                     epoch: 0,
                     revision,
-                    standing: Standing::of(&committing.state, host.now()),
+                    standing: Standing::of(&committing.state, context.host.now()),
                     document: Some(&committing.document),
                 };
-                copies.install(host, self.key.digest(), &copy);
+                context.remember(&self.key, &copy, revision);
                 for (change, verdict) in committing.members {
                     settled.push(told(change.seat, verdict, revision));
                 }
@@ -306,11 +354,11 @@ impl Line {
                 });
             }
             Some(CommitAnswer::Conflict(found)) => {
-                host.count(Counter::CommitConflicts);
+                context.host.count(Counter::CommitConflicts);
                 let members = committing.members.into_iter().map(|(change, _)| change);
                 let later = std::mem::replace(&mut self.changes, members.collect());
                 self.changes.extend(later);
-                match decode(&self.key, found) {
+                match decode(&self.key, &found) {
                     Ok(base) => {
                         self.base = Some(Base {
                             call: Some(call),
@@ -448,8 +496,8 @@ impl Line {
     }
 }
 
-fn decode(key: &AccountKey, found: Found) -> Result<Base, Box<Corrupt>> {
-    let Some(found) = found.document else {
+fn decode(key: &AccountKey, found: &Found) -> Result<Base, Box<Corrupt>> {
+    let Some(found) = &found.document else {
         return Ok(Base {
             state: State::Absent,
             revision: 0,

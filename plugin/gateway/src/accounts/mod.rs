@@ -11,3 +11,4 @@ pub mod keys;
 pub mod line;
 pub mod list;
 pub mod marks;
+pub mod terms;

@@ -27,6 +27,8 @@ pub enum BadInput {
     },
     /// The `Idempotency-Key` is not 1 to 255 visible ASCII characters.
     IdempotencyKey,
+    /// The `x-points-revision` is no revision.
+    Revision,
     /// The body is no JSON as we read it; serde_json says where.
     Json(String),
     /// A field of the body cannot be used.
@@ -82,6 +84,9 @@ impl fmt::Display for BadInput {
             }
             Self::IdempotencyKey => {
                 f.write_str("Header 'Idempotency-Key' must be 1 to 255 visible ASCII characters")
+            }
+            Self::Revision => {
+                f.write_str("Header 'x-points-revision' must be a whole number from 1 to 2^63-1")
             }
             Self::Json(error) => write!(f, "The body is not valid JSON: {error}"),
             Self::Field { name, problem } => write!(f, "Field '{name}' {problem}"),

@@ -23,11 +23,9 @@ pub const MAX_ORIGIN_BYTES: usize = 300;
 pub const MAX_MAX_AGE_SECONDS: u32 = 86_400;
 
 /// The request headers that the API reads and that a page may not send without asking.
-const ALLOW_HEADERS: &str =
-    "Authorization, Content-Type, Accept-Language, Emporix-Tenant, Idempotency-Key, X-Total-Count";
+const ALLOW_HEADERS: &str = "Authorization, Cache-Control, Content-Type, Accept-Language, Emporix-Tenant, Idempotency-Key, X-Points-Revision, X-Total-Count";
 /// The response headers of the API that a page could not read otherwise.
-const EXPOSE_HEADERS: &str =
-    "Allow, Idempotency-Replayed, Retry-After, WWW-Authenticate, X-Next-Cursor, X-Total-Count";
+const EXPOSE_HEADERS: &str = "Age, Allow, Idempotency-Replayed, Retry-After, WWW-Authenticate, X-Next-Cursor, X-Points-Revision, X-Points-Source, X-Points-Stale, X-Total-Count";
 /// What the answer to a preflight may depend on, for caches.
 const PREFLIGHT_VARY: &str =
     "Origin, Access-Control-Request-Method, Access-Control-Request-Headers";

@@ -36,6 +36,10 @@ pub struct Head<'a> {
     pub origin: Once<'a>,
     /// `access-control-request-method`
     pub preflight_method: Once<'a>,
+    /// `x-points-revision`
+    pub revision: Once<'a>,
+    /// `cache-control`, all values joined by a comma.
+    pub cache_control: Cow<'a, [u8]>,
     /// `accept`, all values joined by a comma (RFC 9110, section 5.3).
     pub accept: Cow<'a, [u8]>,
 }
@@ -106,15 +110,14 @@ impl<'a> Head<'a> {
                     continue;
                 }
                 name if name.eq_ignore_ascii_case(b"accept") => {
-                    if head.accept.is_empty() {
-                        head.accept = Cow::Borrowed(value);
-                    } else {
-                        let joined = head.accept.to_mut();
-                        joined.push(b',');
-                        joined.extend_from_slice(value);
-                    }
+                    join(&mut head.accept, value);
                     continue;
                 }
+                name if name.eq_ignore_ascii_case(b"cache-control") => {
+                    join(&mut head.cache_control, value);
+                    continue;
+                }
+                name if name.eq_ignore_ascii_case(b"x-points-revision") => &mut head.revision,
                 name if name.eq_ignore_ascii_case(b"authorization") => &mut head.authorization,
                 name if name.eq_ignore_ascii_case(b"idempotency-key") => &mut head.idempotency_key,
                 name if name.eq_ignore_ascii_case(b"content-type") => &mut head.content_type,
@@ -132,6 +135,17 @@ impl<'a> Head<'a> {
         }
         head.authorization.split_joined();
         head
+    }
+}
+
+/// Notes one more value of a header that is a list (RFC 9110, section 5.3).
+fn join<'a>(joined: &mut Cow<'a, [u8]>, value: &'a [u8]) {
+    if joined.is_empty() {
+        *joined = Cow::Borrowed(value);
+    } else {
+        let joined = joined.to_mut();
+        joined.push(b',');
+        joined.extend_from_slice(value);
     }
 }
 

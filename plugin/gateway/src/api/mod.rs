@@ -9,6 +9,7 @@ pub mod failure;
 pub mod head;
 pub mod input;
 pub mod media_type;
+pub mod recency;
 pub mod render;
 pub mod reply;
 pub mod route;

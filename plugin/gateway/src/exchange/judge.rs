@@ -79,6 +79,7 @@ fn operation(
     refuse_repeated(&head.authorization, "Authorization")?;
     refuse_repeated(&head.tenant, "Emporix-Tenant")?;
     refuse_repeated(&head.idempotency_key, "Idempotency-Key")?;
+    refuse_repeated(&head.revision, "x-points-revision")?;
     let found = route(head.method, target);
     let (pattern, rule) = match &found {
         Ok(found) => (

@@ -2,17 +2,20 @@
 
 use ledger::{Operation, Refusal, Timestamp};
 
+use super::reading;
 use super::{Outcome, Written};
 use crate::access::Permit;
 use crate::accounts::job::Job;
 use crate::accounts::keys::{AccountKey, CustomerId};
 use crate::accounts::list::{List, Listing, Part};
 use crate::accounts::marks::{Kind, RequestDigest};
+use crate::accounts::terms::Terms;
 use crate::api::bad_input::BadInput;
 use crate::api::body::{self, Entry, Rules};
 use crate::api::failure::Failure;
 use crate::api::head::Head;
 use crate::api::input::{self, Query};
+use crate::api::recency::recency;
 use crate::api::render;
 use crate::api::reply::Reply;
 use crate::api::route::{self, Route, Target};
@@ -39,6 +42,7 @@ enum Wish {
         operation: route::Operation,
         customer: CustomerId,
         site: (String, Site),
+        terms: Terms,
     },
 }
 
@@ -91,10 +95,18 @@ impl Accepted {
             } else {
                 (String::new(), Site::default())
             };
+            let recency = recency(&head.cache_control, &head.revision)?;
+            let reads = &config.reads;
+            let terms = match operation {
+                route::Operation::Balance => reading::terms(recency, reads.balance, reads),
+                route::Operation::Summary => reading::terms(recency, reads.summary, reads),
+                _ => Terms::STRICT,
+            };
             Wish::Customer {
                 operation,
                 customer,
                 site,
+                terms,
             }
         };
         Ok(Self {
@@ -128,7 +140,7 @@ impl Accepted {
         host: &impl Host,
     ) -> Result<(Asked, Job), Failure> {
         let tenant = self.permit.tenant();
-        let (operation, customer, site) = match self.wish {
+        let (operation, customer, site, terms) = match self.wish {
             Wish::List { part, with_total } => {
                 let asked = Asked::List {
                     paged: part != Part::Whole,
@@ -141,7 +153,8 @@ impl Accepted {
                 operation,
                 customer,
                 site,
-            } => (operation, customer, site),
+                terms,
+            } => (operation, customer, site, terms),
         };
         let key = AccountKey::new(tenant, &customer);
         let asked = match operation {
@@ -168,7 +181,7 @@ impl Accepted {
                 return Ok((asked, Job::Change(key, change)));
             }
         };
-        Ok((asked, Job::Read(key)))
+        Ok((asked, Job::Read(key, terms)))
     }
 }
 
@@ -221,6 +234,11 @@ impl Change<'_> {
 }
 
 impl Asked {
+    /// Whether nothing was to be changed.
+    pub(super) const fn is_read(&self) -> bool {
+        !matches!(self, Self::Write { .. })
+    }
+
     /// What the client is told.
     pub(super) fn reply(
         self,
@@ -259,12 +277,17 @@ impl Asked {
             (Outcome::ListTooLong, _) => Err(BadInput::ListTooLong.into()),
             (Outcome::TooManyAccounts, _) => Err(BadInput::TooManyAccounts.into()),
             (
-                Outcome::Written { written, .. },
+                Outcome::Written { written, revision },
                 Self::Write {
                     operation, keyed, ..
                 },
             ) => {
                 let reply = Reply::empty(operation.success_status());
+                let reply = match revision {
+                    // A deletion that found nothing, ever: there is no revision to wait for.
+                    0 => reply,
+                    revision => reply.with("x-points-revision", revision.to_string()),
+                };
                 Ok(if keyed && written == Written::ReplayedByKey {
                     reply.with("idempotency-replayed", "true")
                 } else {

@@ -1,9 +1,11 @@
 //! The calls of a [`World`] on their way: what a fault makes of each of them, leg by leg.
 
+use bytes::Bytes;
+
 use super::fault::{DEADLINE_EXCEEDED, Fault, UNAVAILABLE};
 use super::world::World;
 use crate::config::Config;
-use crate::engine::{Answer, Call, CallId};
+use crate::engine::{Answer, Call, CallId, StreamEffect, StreamId};
 use crate::gate::{Fetch, FetchId, Fetched};
 use crate::worker::Worker;
 
@@ -30,6 +32,11 @@ pub(crate) enum LegKind {
     Fetched {
         id: FetchId,
         answer: Fetched,
+    },
+    /// A message of a watch.
+    Watched {
+        id: StreamId,
+        message: Bytes,
     },
 }
 
@@ -105,6 +112,7 @@ impl World {
         match leg.kind {
             LegKind::ToEngine { call, answered } => {
                 let result = self.engine.execute(call.method, &call.message);
+                self.tell_watches();
                 let Some(fault) = answered else { return };
                 let answer = match (fault, result) {
                     (Fault::Malformed(nonsense), _) => Answer::Message(nonsense.bytes()),
@@ -124,6 +132,13 @@ impl World {
                 }
                 self.send(leg.node, after_ms, kind);
             }
+            LegKind::Watched { id, message } => {
+                let node = &mut self.nodes[leg.node];
+                if node.streams.contains_key(&id) {
+                    node.worker.stream_message(id, message, &node.host);
+                    self.make_calls(leg.node);
+                }
+            }
             LegKind::Fetched { id, answer } => {
                 let node = &mut self.nodes[leg.node];
                 node.worker.fetched(id, answer, &node.host);
@@ -134,6 +149,46 @@ impl World {
                 node.worker.answered(id, answer, &node.host);
                 self.make_calls(leg.node);
             }
+        }
+    }
+
+    pub(super) fn stream(&mut self, node: usize, effect: StreamEffect) {
+        match effect {
+            StreamEffect::Open { id, message, .. } if self.watching => {
+                let (watch, created) = self.engine.watch(message);
+                self.nodes[node].streams.insert(id, watch);
+                let message = created;
+                self.send(node, 1, LegKind::Watched { id, message });
+                self.tell_watches();
+            }
+            // Nobody hears of it.
+            StreamEffect::Open { .. } => {}
+            StreamEffect::Close { id } => drop(self.nodes[node].streams.remove(&id)),
+        }
+    }
+
+    /// Sends every watch what it has not been told yet. For changes past the API; those by it are told at once.
+    pub(crate) fn tell_watches(&mut self) {
+        let mut news = Vec::new();
+        for (node, it) in self.nodes.iter_mut().enumerate() {
+            for (&id, watch) in &mut it.streams {
+                let message = self.engine.tell(watch);
+                news.extend(message.map(|message| (node, id, message)));
+            }
+        }
+        for (node, id, message) in news {
+            self.send(node, 1, LegKind::Watched { id, message });
+        }
+    }
+
+    /// Every watch breaks.
+    pub(crate) fn break_watches(&mut self) {
+        for number in 0..self.nodes.len() {
+            let node = &mut self.nodes[number];
+            for (id, _) in std::mem::take(&mut node.streams) {
+                node.worker.stream_closed(id, UNAVAILABLE, &node.host);
+            }
+            self.make_calls(number);
         }
     }
 
@@ -151,5 +206,6 @@ impl World {
         let node = &mut self.nodes[number];
         node.worker = Worker::new(config, &node.host).expect("a good configuration");
         node.exchanges.clear();
+        node.streams.clear();
     }
 }

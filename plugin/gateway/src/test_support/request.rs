@@ -137,10 +137,14 @@ pub(crate) fn signed(changes: &Value) -> String {
         .clone()
 }
 
-/// A reply as text: status, headers in their order, an empty line, the body.
+/// What tells where an answer came from and how current it is; that has tests of its own.
+const OF_FRESHNESS: [&str; 3] = ["age", "x-points-revision", "x-points-source"];
+
+/// A reply as text: status, headers in their order, an empty line, the body. Without the headers [`OF_FRESHNESS`].
 pub(crate) fn show(reply: &Reply) -> String {
     let mut text = reply.status.to_string();
-    for (name, value) in &reply.headers {
+    let shown = |(name, _): &&(&str, String)| !OF_FRESHNESS.contains(name);
+    for (name, value) in reply.headers.iter().filter(shown) {
         text.push_str(&format!("\n{name}: {value}"));
     }
     let body = std::str::from_utf8(&reply.body).expect("bodies are UTF-8");

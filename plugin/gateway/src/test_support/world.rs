@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::engine::Engine;
+use super::engine::watch::Watch;
 use super::fault::Fault;
 use super::host::{SharedData, TestHost};
 use super::network::Leg;
@@ -16,7 +17,7 @@ use super::request::Request;
 use crate::access::test_support::NOW_MS;
 use crate::api::reply::Reply;
 use crate::config::Config;
-use crate::engine::{Answer, Call, CallId};
+use crate::engine::{Answer, Call, CallId, StreamId};
 use crate::exchange::{Exchange, Input, Onward, Step};
 use crate::gate::{Fetch, Fetched};
 use crate::wake::ExchangeId;
@@ -30,6 +31,8 @@ pub(crate) struct Node {
     pub(crate) worker: Worker,
     pub(crate) host: TestHost,
     pub(super) exchanges: BTreeMap<u32, Exchange>,
+    /// The watches that the worker has open.
+    pub(crate) streams: BTreeMap<StreamId, Watch>,
 }
 
 /// Which of the requests made in a world.
@@ -61,6 +64,8 @@ pub(crate) struct World {
     pub(crate) calls: Vec<(usize, Call)>,
     /// Decides on the fault of each call: of the node, for the call.
     pub(crate) faults: FaultPlan,
+    /// Whether watches reach the engine; without, every gateway's copies are never current.
+    pub(crate) watching: bool,
     next_tick_ms: i64,
     last_asked: u32,
     pub(super) last_order: u64,
@@ -87,6 +92,7 @@ impl World {
                     worker: Worker::new(config.clone(), &host).expect("a good configuration"),
                     host,
                     exchanges: BTreeMap::new(),
+                    streams: BTreeMap::new(),
                 });
             }
         }
@@ -101,6 +107,7 @@ impl World {
             fetches: Vec::new(),
             calls: Vec::new(),
             faults: Box::new(|_, _| Fault::None),
+            watching: false,
             next_tick_ms: NOW_MS + i64::from(TICK_MS),
             last_asked: 0,
             last_order: 0,
@@ -120,6 +127,7 @@ impl World {
             fetches: Vec::new(),
             calls: Vec::new(),
             faults: Box::new(|_, _| Fault::None),
+            watching: false,
             next_tick_ms: NOW_MS + i64::from(TICK_MS),
             last_asked: 0,
             last_order: 0,
@@ -140,6 +148,7 @@ impl World {
                 worker: node.worker,
                 host: TestHost::new(Rc::clone(&world.clock), shared, number as u64 + 1),
                 exchanges: BTreeMap::new(),
+                streams: BTreeMap::new(),
             });
         }
         world
@@ -220,6 +229,9 @@ impl World {
                 let fault = (self.faults)(number, &call);
                 self.calls.push((number, call.clone()));
                 self.make(number, call, fault);
+            }
+            for effect in self.nodes[number].worker.take_streams() {
+                self.stream(number, effect);
             }
             for fetch in self.nodes[number].worker.take_fetches() {
                 self.fetches.push((number, fetch.clone()));

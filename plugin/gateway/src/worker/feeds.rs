@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::Worker;
 use super::numbers::Numbers;
 use crate::accounts::copies::Copies;
-use crate::config::EngineConfig;
+use crate::config::Config;
 use crate::engine::{Answer, Call, CallId, Method, StreamEffect, StreamId};
 use crate::feed::{Effect, Feed, Freshness};
 use crate::gate::Moment;
@@ -31,8 +31,9 @@ struct Fed {
 }
 
 impl Feeds {
-    pub(super) fn new(engine: &EngineConfig, copies: Rc<Copies>) -> Self {
-        let (staleness_ms, timeout_ms) = (engine.max_staleness_ms, engine.call_timeout_ms);
+    pub(super) fn new(config: &Config, copies: Rc<Copies>) -> Self {
+        let engine = &config.engine;
+        let (staleness_ms, timeout_ms) = (config.reads.max_staleness_ms, engine.call_timeout_ms);
         let fed = |cluster: &String| Fed {
             feed: Feed::new(cluster, staleness_ms, timeout_ms),
             stream: None,

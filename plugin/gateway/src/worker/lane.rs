@@ -2,6 +2,8 @@
 //!
 //! Reads and commits go by separate pipes: a read never waits behind a commit that is written to a disk.
 
+use std::rc::Rc;
+
 use bytes::Bytes;
 
 use super::lines::LineId;
@@ -19,7 +21,7 @@ const GRACE_MS: i64 = 1000;
 
 /// One engine cluster as a worker sees it.
 pub(super) struct Lane {
-    cluster: String,
+    pub cluster: Rc<str>,
     call_timeout_ms: u32,
     pub reads: Pipe<Bytes>,
     pub commits: Pipe<Commit>,
@@ -31,7 +33,7 @@ impl Lane {
     pub(super) fn new(cluster: &str, engine: &EngineConfig) -> Self {
         let most_in_flight = engine.max_in_flight;
         Self {
-            cluster: cluster.to_owned(),
+            cluster: cluster.into(),
             call_timeout_ms: engine.call_timeout_ms,
             reads: Pipe::new(engine.max_batch.min(MAX_BATCH_READS), most_in_flight),
             commits: Pipe::new(engine.max_batch, most_in_flight),
@@ -92,7 +94,7 @@ impl Lane {
         let most_ms = i64::from(self.call_timeout_ms);
         Call {
             id,
-            cluster: self.cluster.clone(),
+            cluster: self.cluster.as_ref().to_owned(),
             method,
             message,
             timeout_ms: u32::try_from(left_ms.clamp(1, most_ms)).unwrap_or(1),

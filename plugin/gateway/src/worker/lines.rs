@@ -17,7 +17,7 @@ use crate::accounts::keys::AccountKey;
 use crate::accounts::line::{Context, Line, Seat, Settled};
 use crate::config::EngineConfig;
 use crate::engine::{
-    Answer, Call, CallId, Commit, CommitAnswer, MalformedAnswer, read_commits, read_found,
+    Answer, Call, CallId, Commit, CommitAnswer, MalformedAnswer, StoreId, read_commits, read_found,
 };
 use crate::host::{Counter, Host};
 
@@ -79,6 +79,12 @@ impl Lines {
     /// Takes who is settled.
     pub(super) fn take_settled(&mut self) -> Vec<Settled> {
         std::mem::take(&mut self.settled)
+    }
+
+    /// The place of the cluster that holds an account.
+    #[must_use]
+    pub(super) const fn lane_of(&self, _key: &AccountKey) -> usize {
+        0
     }
 
     /// A request that reads arrives; the line in which it waits.
@@ -145,14 +151,14 @@ impl Lines {
         now_ms: i64,
         host: &H,
     ) -> Option<Call> {
-        let lane = self.lanes.get(place)?;
-        let limit = lane.commits.batch_limit();
-        let copies = Rc::clone(&self.copies);
+        let limit = self.lanes.get(place)?.commits.batch_limit();
+        let (copies, cluster, store) = self.around(place)?;
         let context = Context {
             host,
             copies: &copies,
             steady_ms: now_ms,
-            store: lane.store,
+            store,
+            cluster: &cluster,
         };
         let mut parts: Vec<(LineId, Commit)> = Vec::new();
         let (mut bytes, mut last_ms) = (0_usize, 0);
@@ -246,9 +252,18 @@ impl Lines {
                     },
                 );
         }
-        let copies = Rc::clone(&self.copies);
-        self.hand_out(ids, answers, now_ms, host, |line, answer, settled| {
-            line.commit_answered(call, answer, &copies, host, settled)
+        let Some((copies, cluster, store)) = self.around(place) else {
+            return;
+        };
+        let context = Context {
+            host,
+            copies: &copies,
+            steady_ms: now_ms,
+            store,
+            cluster: &cluster,
+        };
+        self.hand_out(ids, answers, &context, |line, answer, settled| {
+            line.commit_answered(call, answer, &context, settled)
         });
     }
 
@@ -268,8 +283,18 @@ impl Lines {
             let found = answers.iter().flatten().flatten().next();
             lane.store = found.map_or(lane.store, |found| Some(found.store));
         }
-        self.hand_out(ids, answers, now_ms, host, |line, answer, settled| {
-            line.read_answered(call, answer, settled)
+        let Some((copies, cluster, store)) = self.around(place) else {
+            return;
+        };
+        let context = Context {
+            host,
+            copies: &copies,
+            steady_ms: now_ms,
+            store,
+            cluster: &cluster,
+        };
+        self.hand_out(ids, answers, &context, |line, answer, settled| {
+            line.read_answered(call, answer, &context, settled)
         });
     }
 
@@ -278,8 +303,7 @@ impl Lines {
         &mut self,
         ids: Vec<LineId>,
         answers: Option<Vec<Result<T, MalformedAnswer>>>,
-        now_ms: i64,
-        host: &H,
+        context: &Context<'_, H>,
         take: impl Fn(&mut Line, Option<T>, &mut Vec<Settled>) -> bool,
     ) {
         let answers = answers.into_iter().flatten().map(Result::ok);
@@ -292,15 +316,15 @@ impl Lines {
                 && take(&mut entry.line, answer, &mut self.settled)
             {
                 late = false;
-                entry.ended(well, now_ms);
+                entry.ended(well, context.steady_ms);
             }
             self.queue(id);
             self.tidy(id);
         }
         if late {
-            host.count(Counter::LateAnswers);
+            context.host.count(Counter::LateAnswers);
         } else if failed {
-            host.count(Counter::EngineFailures);
+            context.host.count(Counter::EngineFailures);
         }
     }
 
@@ -331,6 +355,13 @@ impl Lines {
         for id in due {
             self.queue(id);
         }
+    }
+
+    /// What surrounds the lines of the cluster at this place, apart from the host.
+    fn around(&self, place: usize) -> Option<(Rc<Copies>, Rc<str>, Option<StoreId>)> {
+        let lane = self.lanes.get(place)?;
+        let copies = Rc::clone(&self.copies);
+        Some((copies, Rc::clone(&lane.cluster), lane.store))
     }
 
     /// Lets a line stand wherever it has something to send.

@@ -7,9 +7,9 @@ use super::rules::{Guarded, plugin};
 
 const SHOP: &str = "https://shop.example";
 const EXPOSED: &str =
-    "Allow, Idempotency-Replayed, Retry-After, WWW-Authenticate, X-Next-Cursor, X-Total-Count";
+    "Age, Allow, Idempotency-Replayed, Retry-After, WWW-Authenticate, X-Next-Cursor, X-Points-Revision, X-Points-Source, X-Points-Stale, X-Total-Count";
 const ALLOWED: &str =
-    "Authorization, Content-Type, Accept-Language, Emporix-Tenant, Idempotency-Key, X-Total-Count";
+    "Authorization, Cache-Control, Content-Type, Accept-Language, Emporix-Tenant, Idempotency-Key, X-Points-Revision, X-Total-Count";
 
 /// What an answer says to browsers.
 #[derive(Debug, PartialEq, Eq)]

@@ -116,7 +116,7 @@ fn a_preflight_is_answered_in_full() {
             ("access-control-allow-methods", "POST"),
             (
                 "access-control-allow-headers",
-                "Authorization, Content-Type, Accept-Language, Emporix-Tenant, Idempotency-Key, X-Total-Count",
+                "Authorization, Cache-Control, Content-Type, Accept-Language, Emporix-Tenant, Idempotency-Key, X-Points-Revision, X-Total-Count",
             ),
             ("access-control-max-age", "600"),
             (
@@ -158,7 +158,7 @@ fn replies() {
                 allowed,
                 "{origin:?}"
             );
-            let exposed = "Allow, Idempotency-Replayed, Retry-After, WWW-Authenticate, X-Next-Cursor, X-Total-Count";
+            let exposed = "Age, Allow, Idempotency-Replayed, Retry-After, WWW-Authenticate, X-Next-Cursor, X-Points-Revision, X-Points-Source, X-Points-Stale, X-Total-Count";
             assert_eq!(
                 header(&reply, "access-control-expose-headers"),
                 allowed.map(|_| exposed),

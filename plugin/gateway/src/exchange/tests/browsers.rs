@@ -27,7 +27,7 @@ fn a_preflight_is_answered_without_a_token() {
         show(&reply),
         "204\naccess-control-allow-origin: https://shop.example\n\
          access-control-allow-methods: GET, POST, DELETE\n\
-         access-control-allow-headers: Authorization, Content-Type, Accept-Language, Emporix-Tenant, Idempotency-Key, X-Total-Count\n\
+         access-control-allow-headers: Authorization, Cache-Control, Content-Type, Accept-Language, Emporix-Tenant, Idempotency-Key, X-Points-Revision, X-Total-Count\n\
          access-control-max-age: 600\n\
          vary: Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
     );

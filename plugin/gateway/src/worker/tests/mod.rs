@@ -9,4 +9,5 @@ mod interleavings;
 mod ledger_of_all;
 mod order;
 mod random;
+mod reads;
 mod scene;

@@ -29,7 +29,7 @@ fn under_way(world: &World) -> usize {
             answered.is_some() && contains(&call.message, key.as_bytes())
         }
         LegKind::ToWorker { .. } => true,
-        LegKind::Fetched { .. } => false,
+        LegKind::Fetched { .. } | LegKind::Watched { .. } => false,
     });
     calls.count()
 }

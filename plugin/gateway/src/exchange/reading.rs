@@ -1,0 +1,113 @@
+//! Answering reads: how current they must be, and what a copy answers without asking the engine.
+
+use ledger::{State, Timestamp};
+
+use super::request::Asked;
+use crate::accounts::copies::Standing;
+use crate::accounts::document;
+use crate::accounts::keys::AccountKey;
+use crate::accounts::terms::{Bound, Terms};
+use crate::api::failure::Failure;
+use crate::api::recency::Recency;
+use crate::api::render;
+use crate::api::reply::Reply;
+use crate::config::{ReadMode, ReadsConfig};
+use crate::host::{Counter, Host};
+use crate::worker::Worker;
+
+/// Where an answer came from, as its client is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    /// The gateway's own copy.
+    Copy {
+        /// Whatever it lacks was committed at most so long ago, in milliseconds.
+        age_ms: i64,
+        /// Whether it is older than the configuration promises.
+        stale: bool,
+    },
+    /// The engine.
+    Engine,
+}
+
+impl Source {
+    /// The reply, saying so.
+    pub(super) fn tell(self, reply: Reply) -> Reply {
+        match self {
+            Self::Engine => reply.with("x-points-source", "engine"),
+            Self::Copy { age_ms, stale } => {
+                let seconds = age_ms.max(0).checked_div(1000).unwrap_or(0);
+                let reply = reply
+                    .with("x-points-source", "cache")
+                    .with("age", seconds.to_string());
+                match stale {
+                    true => reply.with("x-points-stale", "true"),
+                    false => reply,
+                }
+            }
+        }
+    }
+}
+
+/// How current the answer to a read must be.
+pub(super) fn terms(recency: Recency, mode: ReadMode, reads: &ReadsConfig) -> Terms {
+    let asked_ms = recency
+        .max_age_s
+        .map_or(i64::MAX, |seconds| i64::from(seconds).saturating_mul(1000));
+    if recency.no_cache || asked_ms == 0 || mode == ReadMode::Strict {
+        return Terms::STRICT;
+    }
+    let bound = |most_ms: u32| Bound {
+        max_age_ms: i64::from(most_ms).min(asked_ms),
+        at_least: recency.at_least,
+    };
+    Terms {
+        copy: Some(bound(reads.max_staleness_ms)),
+        fallback: (reads.stale_if_error_ms > 0).then(|| bound(reads.stale_if_error_ms)),
+    }
+}
+
+/// What the gateway's own copy answers, if it is within the bound and says enough.
+pub(super) fn from_copy(
+    asked: &Asked,
+    key: &AccountKey,
+    bound: Bound,
+    worker: &Worker,
+    now: Timestamp,
+    host: &impl Host,
+) -> Option<(Result<Reply, Failure>, i64)> {
+    let glance = worker.glance(key, bound, now, host)?;
+    let answer = match (glance.front.standing, asked) {
+        (Standing::Absent | Standing::Erased, Asked::Balance(id) | Asked::Summary(id)) => {
+            Err(Failure::UnknownCustomer(id.clone()))
+        }
+        (Standing::Live(span), Asked::Balance(_)) => {
+            let balance = match span.at(now) {
+                Some(balance) => balance,
+                // Something has expired since: the document tells what is left.
+                None => live(worker, key, &glance, host)?.balance(now),
+            };
+            Ok(Reply::json(200, render::balance(balance)))
+        }
+        (Standing::Live(_), Asked::Summary(id)) => {
+            let account = live(worker, key, &glance, host)?;
+            Ok(Reply::json(200, render::summary(id, &account, now)))
+        }
+        _ => return None,
+    };
+    host.count(Counter::CopyHits);
+    Some((answer, glance.age_ms))
+}
+
+fn live(
+    worker: &Worker,
+    key: &AccountKey,
+    glance: &crate::worker::Glance,
+    host: &impl Host,
+) -> Option<ledger::Account> {
+    let document = worker.document(key, glance, host)?;
+    // What cannot be read is told by who asks the engine for it.
+    match document::decode(&document) {
+        Ok(State::Live(account)) => Some(account),
+        _ => None,
+    }
+}
