@@ -68,6 +68,7 @@ fn defaults_are_those_of_the_reference() {
     assert_eq!(config.sites.keys().collect::<Vec<_>>(), ["main"]);
     assert_eq!(config.engine.cluster(), "points-engine");
     assert_eq!(config.engine.call_timeout_ms, 1000);
+    assert_eq!(config.engine.max_staleness_ms, 1000);
     assert_eq!(config.engine.write_budget_ms, 2000);
     assert_eq!(config.summary_batch.max_accounts, 10_000);
 }
@@ -107,6 +108,16 @@ fn a_bad_field_is_named_by_its_path() {
             "/engine/write_budget_ms",
             json!(60_001),
             "engine.write_budget_ms",
+        ),
+        (
+            "/engine/max_staleness_ms",
+            json!(249),
+            "engine.max_staleness_ms",
+        ),
+        (
+            "/engine/max_staleness_ms",
+            json!(60_001),
+            "engine.max_staleness_ms",
         ),
         ("/max_body_bytes", json!(-1), "max_body_bytes"),
         ("/max_body_bytes", json!(0), "max_body_bytes"),
