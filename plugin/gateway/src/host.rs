@@ -74,7 +74,7 @@ pub enum Counter {
     FeedTakeovers,
     /// Watches that were opened for a feed.
     FeedOpenings,
-    /// Changes that a feed told of, other gateways' heartbeats among them.
+    /// Changes of accounts that a feed told of, whether there is a copy or not.
     FeedEvents,
     /// Times that all copies had to be confirmed anew, the first time of a gateway included.
     FeedDoubts,

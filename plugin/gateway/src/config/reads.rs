@@ -7,7 +7,7 @@ use crate::config_error::ConfigError;
 
 /// Bounds of the staleness that may be promised, in milliseconds. The feed proves several times in each such span how far it
 /// has come.
-const STALENESS_MS: std::ops::RangeInclusive<u32> = 100..=60_000;
+const STALENESS_MS: std::ops::RangeInclusive<u32> = 250..=60_000;
 
 /// The oldest copy that may be answered with when the engine does not answer, in milliseconds: a day.
 const MAX_STALE_MS: u32 = 24 * 60 * 60 * 1000;

@@ -69,6 +69,7 @@ fn defaults_are_those_of_the_reference() {
     assert_eq!(config.sites.keys().collect::<Vec<_>>(), ["main"]);
     assert_eq!(config.engine.cluster(), "points-engine");
     assert_eq!(config.engine.call_timeout_ms, 1000);
+    assert_eq!(config.reads.max_staleness_ms, 1000);
     assert_eq!(config.engine.write_budget_ms, 2000);
     assert_eq!(config.summary_batch.max_accounts, 10_000);
 }
@@ -121,6 +122,16 @@ fn a_bad_field_is_named_by_its_path() {
         ("/cache_bytes", json!(1_048_575), "cache_bytes"),
         ("/cache_bytes", json!(4_294_967_297_u64), "cache_bytes"),
         ("/cache_bytes", json!(1.5e6 + 0.5), "cache_bytes"),
+        (
+            "/reads/max_staleness_ms",
+            json!(249),
+            "reads.max_staleness_ms",
+        ),
+        (
+            "/reads/max_staleness_ms",
+            json!(60_001),
+            "reads.max_staleness_ms",
+        ),
         ("/max_body_bytes", json!(-1), "max_body_bytes"),
         ("/max_body_bytes", json!(0), "max_body_bytes"),
         ("/sites", json!({}), "sites"),

@@ -419,8 +419,8 @@ impl Feed {
         let accounts = keys::accounts_prefix();
         let (mut in_doubt, mut beats) = (false, Vec::new());
         for (key, change) in events {
-            host.count(Counter::FeedEvents);
             if key.starts_with(accounts.as_bytes()) {
+                host.count(Counter::FeedEvents);
                 in_doubt |= copies.refresh(host, key, store, change).is_err();
             } else if *key == beat_key.as_bytes() {
                 beats.push(change);

@@ -6,10 +6,8 @@ use serde_json::{Value, json};
 use super::rules::{Guarded, plugin};
 
 const SHOP: &str = "https://shop.example";
-const EXPOSED: &str =
-    "Age, Allow, Idempotency-Replayed, Retry-After, WWW-Authenticate, X-Next-Cursor, X-Points-Revision, X-Points-Source, X-Points-Stale, X-Total-Count";
-const ALLOWED: &str =
-    "Authorization, Cache-Control, Content-Type, Accept-Language, Emporix-Tenant, Idempotency-Key, X-Points-Revision, X-Total-Count";
+const EXPOSED: &str = "Age, Allow, Idempotency-Replayed, Retry-After, WWW-Authenticate, X-Next-Cursor, X-Points-Revision, X-Points-Source, X-Points-Stale, X-Total-Count";
+const ALLOWED: &str = "Authorization, Cache-Control, Content-Type, Accept-Language, Emporix-Tenant, Idempotency-Key, X-Points-Revision, X-Total-Count";
 
 /// What an answer says to browsers.
 #[derive(Debug, PartialEq, Eq)]
