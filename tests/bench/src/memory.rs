@@ -29,6 +29,8 @@ const CACHE_FIELD: &str = "cache_bytes";
 /// Connections that read the few, and those that read the many.
 const CONNECTIONS: u16 = 32;
 const PASS_CONNECTIONS: u16 = 128;
+/// The many are read in runs of so many seconds.
+const PASS_SECONDS: u16 = 10;
 const TOKENS: usize = 8;
 /// The few.
 const FEW: u64 = 256;
@@ -85,7 +87,7 @@ pub fn run(plan: &Plan) -> anyhow::Result<Report> {
     };
     let mut rows = hits("few accounts, before")?;
     let before = resident_bytes(subject.pid())?;
-    let pass = pass(plan, &subject, &tokens)?;
+    let pass = pass(plan.accounts, &subject, &tokens)?;
     let after = resident_bytes(subject.pid())?;
     rows.extend(hits("few accounts, after")?);
     let ratios = match rows.as_slice() {
@@ -176,19 +178,19 @@ fn fill(plan: &Plan, engine: &Engine, server: SocketAddr, token: &str) -> anyhow
 }
 
 /// Reads each of the many once, in as many runs as it takes.
-fn pass(plan: &Plan, subject: &Subject, tokens: &[String]) -> anyhow::Result<Row> {
-    let requests = Requests::get(&customer(MANY_PREFIX), tokens)?.numbered(plan.accounts);
+fn pass(accounts: u64, subject: &Subject, tokens: &[String]) -> anyhow::Result<Row> {
+    let requests = Requests::get(&customer(MANY_PREFIX), tokens)?.numbered(accounts);
     let many = Closed::new(PASS_CONNECTIONS, requests)?;
     let run = Run::new(subject, &many);
     let mut samples: Vec<Sample> = Vec::new();
-    while many.sent() < plan.accounts {
+    while many.sent() < accounts {
         ensure!(!testbed::interrupted(), "interrupted");
         progress(&format!(
             "reading each account once: {} of {}",
             many.sent(),
-            plan.accounts
+            accounts
         ));
-        samples.push(run.measure(plan.seconds)?);
+        samples.push(run.measure(PASS_SECONDS)?);
     }
     Ok(Row {
         name: "each account once".to_owned(),

@@ -4,9 +4,9 @@ use super::{Bar, Group, Report, Verdict, flood_rate};
 use crate::measure::{Row, Sample, Spread};
 
 /// Of the columns; a longer text moves its line, and nothing is cut.
-const NAME: usize = 34;
+const NAME: usize = 46;
 const RATE: usize = 28;
-const CPU: usize = 24;
+const CPU: usize = 30;
 const LATENCY: usize = 9;
 
 pub(super) fn of(report: &Report) -> String {
