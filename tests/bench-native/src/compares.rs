@@ -144,20 +144,20 @@ fn compare_and_put(key: &Bytes, revision: i64, value: &Bytes) -> TxnRequest {
         compare: vec![Compare {
             result: CompareResult::Equal.into(),
             target: CompareTarget::Mod.into(),
-            key: key.clone().into(),
+            key: key.clone(),
             target_union: Some(TargetUnion::ModRevision(revision)),
             ..Compare::default()
         }],
         success: vec![RequestOp {
             request: Some(request_op::Request::RequestPut(PutRequest {
-                key: key.clone().into(),
-                value: value.clone().into(),
+                key: key.clone(),
+                value: value.clone(),
                 ..PutRequest::default()
             })),
         }],
         failure: vec![RequestOp {
             request: Some(request_op::Request::RequestRange(RangeRequest {
-                key: key.clone().into(),
+                key: key.clone(),
                 ..RangeRequest::default()
             })),
         }],

@@ -69,13 +69,13 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
 
 async fn document(kv: &mut KvClient<Channel>, key: &str) -> anyhow::Result<Bytes> {
     let request = RangeRequest {
-        key: Bytes::from(key.to_owned()).into(),
+        key: Bytes::from(key.to_owned()),
         ..RangeRequest::default()
     };
     let answer = kv.range(request).await.context("read a document")?;
     let held = answer.into_inner().kvs.into_iter().next();
     let held = held.with_context(|| format!("there is nothing under {key}"))?;
-    Ok(held.value.into())
+    Ok(held.value)
 }
 
 async fn put(
@@ -87,8 +87,8 @@ async fn put(
         success: keys
             .map(|key| RequestOp {
                 request: Some(request_op::Request::RequestPut(PutRequest {
-                    key: Bytes::from(key).into(),
-                    value: document.clone().into(),
+                    key: Bytes::from(key),
+                    value: document.clone(),
                     ..PutRequest::default()
                 })),
             })
