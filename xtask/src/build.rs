@@ -10,8 +10,11 @@ use crate::{cargo, progress, unused_exports};
 
 const PROFILE: &str = "wasm";
 const MODULE: &str = "reward_points.wasm";
-/// The filter's package. It is built for wasm alone: natively its host functions have nobody to link with.
-pub const WASM_ONLY: &str = "filter";
+const EMPTY_FILTER: &str = "bench_empty_filter.wasm";
+const NATIVE: &str = "bench-native";
+/// The packages of the filter and of the one that the benchmark compares it with. They are built for wasm alone: natively
+/// their host functions have nobody to link with.
+pub const WASM_ONLY: [&str; 2] = ["filter", "bench-empty-filter"];
 
 /// Builds and checks the module, prints its size and imports, and returns where it is.
 ///
@@ -41,10 +44,42 @@ pub fn run() -> anyhow::Result<PathBuf> {
 pub fn module() -> anyhow::Result<(PathBuf, Shape)> {
     ensure_target()?;
     progress("building the filter (wasm)");
+    let bytes = wasm("filter", MODULE)?;
+    let shape = check(&bytes).context(MODULE)?;
+    let path = testbed::target_dir().join("plugin").join(MODULE);
+    put(&bytes, &path)?;
+    Ok((path, shape))
+}
+
+/// Builds the filter that does nothing, as the other one is built, and returns where it is.
+///
+/// # Errors
+/// When the build fails.
+pub fn empty_filter() -> anyhow::Result<PathBuf> {
+    ensure_target()?;
+    progress("building the empty filter (wasm)");
+    let bytes = wasm("bench-empty-filter", EMPTY_FILTER)?;
+    let path = testbed::target_dir().join("bench").join(EMPTY_FILTER);
+    put(&bytes, &path)?;
+    Ok(path)
+}
+
+/// Builds what the benchmark compares with, optimised, and returns where it is.
+///
+/// # Errors
+/// When the build fails.
+pub fn native() -> anyhow::Result<PathBuf> {
+    progress("building bench-native, optimised (the first time takes minutes)");
+    cargo::run(&["build", "--package", NATIVE, "--release"])?;
+    Ok(testbed::cargo_target_dir().join("release").join(NATIVE))
+}
+
+/// A module of the wasm profile without its unused exports.
+fn wasm(package: &str, module: &str) -> anyhow::Result<Vec<u8>> {
     cargo::run(&[
         "build",
         "--package",
-        "filter",
+        package,
         "--profile",
         PROFILE,
         "--target",
@@ -53,13 +88,9 @@ pub fn module() -> anyhow::Result<(PathBuf, Shape)> {
     let built = testbed::cargo_target_dir()
         .join(WASM_TARGET)
         .join(PROFILE)
-        .join(MODULE);
+        .join(module);
     let bytes = std::fs::read(&built).with_context(|| format!("read {}", built.display()))?;
-    let bytes = unused_exports::removed(&bytes).with_context(|| built.display().to_string())?;
-    let shape = check(&bytes).with_context(|| built.display().to_string())?;
-    let path = testbed::target_dir().join("plugin").join(MODULE);
-    put(&bytes, &path)?;
-    Ok((path, shape))
+    unused_exports::removed(&bytes).with_context(|| built.display().to_string())
 }
 
 /// Builds `host-sim`, unless `$HOST_SIM` names one, and returns where it is.
@@ -72,14 +103,10 @@ pub fn host_sim() -> anyhow::Result<PathBuf> {
     }
     progress("building host-sim (the first time takes minutes)");
     // With the whole workspace selected, dependencies get the features that the tests use: one build of them serves both.
-    cargo::run(&[
-        "build",
-        "--workspace",
-        "--exclude",
-        WASM_ONLY,
-        "--bin",
-        "host-sim",
-    ])?;
+    let mut args = vec!["build", "--workspace"];
+    args.extend(WASM_ONLY.iter().flat_map(|package| ["--exclude", *package]));
+    args.extend(["--bin", "host-sim"]);
+    cargo::run(&args)?;
     Ok(testbed::host_sim()?)
 }
 

@@ -47,29 +47,15 @@ fn all(steps: &mut Steps) -> anyhow::Result<()> {
     cargo::run(&["fmt", "--all", "--check"])?;
 
     steps.begin("lints: host crates");
-    let host = [
-        "clippy",
-        "--workspace",
-        "--exclude",
-        WASM_ONLY,
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ];
+    let mut host = vec!["clippy", "--workspace"];
+    host.extend(but_wasm());
+    host.extend(["--all-targets", "--", "-D", "warnings"]);
     cargo::run(&host)?;
-    steps.begin("lints: the filter");
-    let filter = [
-        "clippy",
-        "--package",
-        WASM_ONLY,
-        "--target",
-        toolchain::WASM_TARGET,
-        "--",
-        "-D",
-        "warnings",
-    ];
-    cargo::run(&filter)?;
+    steps.begin("lints: the filters");
+    let mut filters = vec!["clippy", "--target", toolchain::WASM_TARGET];
+    filters.extend(WASM_ONLY.iter().flat_map(|package| ["--package", *package]));
+    filters.extend(["--", "-D", "warnings"]);
+    cargo::run(&filters)?;
 
     steps.begin("the filter's wasm: build and shape");
     let wasm = build::run()?;
@@ -85,6 +71,11 @@ fn all(steps: &mut Steps) -> anyhow::Result<()> {
         etcd,
     };
     tests(&built, &mut steps.count)
+}
+
+/// Options that leave out what is built for wasm alone.
+fn but_wasm() -> impl Iterator<Item = &'static str> {
+    WASM_ONLY.iter().flat_map(|package| ["--exclude", *package])
 }
 
 /// Announces steps, and holds what is to be said at the end.
@@ -114,13 +105,10 @@ struct Built {
 
 /// Runs all tests, passing their output on as it comes and counting them.
 fn tests(built: &Built, count: &mut Count) -> anyhow::Result<()> {
-    let mut command = cargo::command(&[
-        "test",
-        "--workspace",
-        "--exclude",
-        WASM_ONLY,
-        "--no-fail-fast",
-    ]);
+    let mut args = vec!["test", "--workspace"];
+    args.extend(but_wasm());
+    args.push("--no-fail-fast");
+    let mut command = cargo::command(&args);
     let environment: [(&str, &Path); 5] = [
         ("REWARD_POINTS_WASM", &built.wasm),
         ("HOST_SIM", &built.host_sim),

@@ -4,19 +4,17 @@
 //! those who hold good ones, against a flood that is refused without a look (a plain 401). The bars were set before the
 //! first figure was seen.
 
-mod gates;
-mod tokens;
-
 use testbed::{Algorithm, DevKeys};
 
-use crate::load::{Closed, Flood, Pace};
-use crate::measure::{Row, Schedule, in_words};
+use crate::gates;
+use crate::load::{Closed, Flood, PATH, Pace, Requests};
+use crate::measure::{Row, Schedule};
 use crate::placement::Placement;
 use crate::progress;
 use crate::report::{Group, Machine, Ratio, Report};
-use crate::run::Run;
-use crate::subject::{Gate, Subject};
-use tokens::Refused;
+use crate::run::{self, Run};
+use crate::subject::{Gate, Setup, Subject};
+use crate::tokens::{self, Refused, TENANTS};
 
 /// Connections of the load, and of load and flood when there are both.
 const CONNECTIONS: u16 = 32;
@@ -92,10 +90,13 @@ pub fn run(plan: &Plan) -> anyhow::Result<Report> {
     // Before anything is bound to a CPU: this work can use them all.
     let mut signatures = Vec::new();
     for algorithm in &plan.algorithms {
-        let tokens = tokens::valid(&keys, *algorithm, plan.tokens)?;
-        signatures.push((*algorithm, Closed::new(CONNECTIONS, &tokens)?));
+        let tokens = tokens::valid(&keys, *algorithm, plan.tokens, TENANTS)?;
+        signatures.push((
+            *algorithm,
+            Closed::new(CONNECTIONS, Requests::get(PATH, &tokens)?)?,
+        ));
     }
-    let few = tokens::valid(&keys, Algorithm::Rs256, CACHED_TOKENS)?;
+    let few = tokens::valid(&keys, Algorithm::Rs256, CACHED_TOKENS, TENANTS)?;
     let placement = Placement::bind_clients();
     let machine = Machine::here(&placement);
 
@@ -103,16 +104,9 @@ pub fn run(plan: &Plan) -> anyhow::Result<Report> {
     let mut subjects = Subjects::start(&keys, &placement)?;
     subjects.expect_refusals(&keys, &few)?;
     let mut bench = Bench {
-        schedule: Schedule::new(plan.seconds, plan.rounds, plan.rows()),
+        schedule: Schedule::announced(plan.seconds, plan.rounds, plan.rows()),
         plan,
     };
-    progress(&format!(
-        "{} rows, {} rounds of {} s: about {}",
-        plan.rows(),
-        plan.rounds,
-        plan.seconds,
-        in_words(bench.schedule.estimate())
-    ));
     let mut groups = Vec::new();
     for (algorithm, load) in &signatures {
         groups.push(bench.signatures(*algorithm, load, &subjects)?);
@@ -128,6 +122,7 @@ pub fn run(plan: &Plan) -> anyhow::Result<Report> {
             plan.rounds, plan.seconds
         ),
         groups,
+        notes: Vec::new(),
     })
 }
 
@@ -143,7 +138,7 @@ struct Subjects {
 
 impl Subjects {
     fn start(keys: &DevKeys, placement: &Placement) -> anyhow::Result<Self> {
-        let start = |name, gate: Gate| Subject::start(name, &gate, placement);
+        let start = |name, gate: Gate| Subject::start(Setup::new(name, gate), placement);
         Ok(Self {
             open: start("direct_response", Gate::Open)?,
             jwt_authn: start("jwt_authn", gates::jwt_authn(keys, gates::Cache::Off))?,
@@ -161,9 +156,9 @@ impl Subjects {
             &self.ours,
             &self.ours_cached,
         ] {
-            gate.expect(good, 200)?;
+            gate.expect(PATH, good, 200)?;
             for refused in Refused::ALL {
-                gate.expect(&tokens::refused(keys, refused, PROBES)?, 401)?;
+                gate.expect(PATH, &tokens::refused(keys, refused, PROBES)?, 401)?;
             }
         }
         Ok(())
@@ -208,6 +203,7 @@ impl Bench<'_> {
             title: format!("{} uncached", algorithm.name()),
             rows,
             ratios,
+            ..Group::default()
         })
     }
 
@@ -218,7 +214,7 @@ impl Bench<'_> {
         few: &[String],
         subjects: &Subjects,
     ) -> anyhow::Result<Group> {
-        let load = Closed::new(CONNECTIONS_BESIDE_A_FLOOD, few)?;
+        let load = Closed::new(CONNECTIONS_BESIDE_A_FLOOD, Requests::get(PATH, few)?)?;
         let ours = &subjects.ours_cached;
         let mut rows = vec![named("no flood", ours, &load, None)];
         // Of each pace the plain refusals come first: what the others are compared with.
@@ -244,12 +240,13 @@ impl Bench<'_> {
             title: "cached beside a flood".to_owned(),
             rows,
             ratios,
+            ..Group::default()
         })
     }
 
     /// What there is to be had at most, and what a cache is worth.
     fn references(&mut self, few: &[String], subjects: &Subjects) -> anyhow::Result<Group> {
-        let load = Closed::new(CONNECTIONS, few)?;
+        let load = Closed::new(CONNECTIONS, Requests::get(PATH, few)?)?;
         let all = [
             &subjects.open,
             &subjects.jwt_authn_cached,
@@ -262,15 +259,13 @@ impl Bench<'_> {
         Ok(Group {
             title: "for reference".to_owned(),
             rows: self.measure(&rows)?,
-            ratios: Vec::new(),
+            ..Group::default()
         })
     }
 
     fn measure(&mut self, rows: &[(String, Run<'_>)]) -> anyhow::Result<Vec<Row>> {
         if self.plan.warm_up {
-            for (_, run) in rows.iter().filter(|(_, run)| run.flood.is_none()) {
-                run.warm_up()?;
-            }
+            return run::interleaved(&mut self.schedule, rows);
         }
         let seconds = self.schedule.seconds();
         self.schedule.interleave(rows, |run| run.measure(seconds))
@@ -284,10 +279,9 @@ fn named<'a>(
     flood: Option<Flood>,
 ) -> (String, Run<'a>) {
     let run = Run {
-        subject,
-        load,
         flood,
         flood_statuses: REFUSALS,
+        ..Run::new(subject, load)
     };
     (name.to_owned(), run)
 }

@@ -1,17 +1,21 @@
 //! The clients: [`wrk`] keeps connections busy and finds out how much a server can do; [`flood`] sends at a rate of its
-//! own choosing beside it; [`probe`] asks now and then.
+//! own choosing beside it; [`probe`] asks now and then; [`native`] speaks to an engine without a gateway.
 //!
 //! They cycle through requests that were made before the clock runs. None knows what the requests mean.
 
 mod answers;
 pub mod flood;
+pub mod native;
 pub mod probe;
+mod requests;
 mod stamped;
 pub mod wrk;
 
 pub use flood::{Flood, FloodCount, Pace};
+pub use native::{Compares, Fill};
+pub use requests::{NUMBER, Requests};
 pub use stamped::Stamped;
 pub use wrk::{Closed, ClosedCount};
 
-/// Where every measured request goes. The servers answer below it with a constant.
+/// Where requests go that nobody is asked for: a constant is answered.
 pub const PATH: &str = "/bench/reports/1";

@@ -5,11 +5,13 @@
 //! time, and then treated like any other figure.
 
 mod cpu;
+mod memory;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 pub use cpu::cpu_time;
+pub use memory::resident_bytes;
 
 use crate::load::{ClosedCount, FloodCount};
 use crate::progress;
@@ -144,6 +146,17 @@ impl Schedule {
             done: 0,
             start: None,
         }
+    }
+
+    /// As [`Schedule::new`], and tells the developer.
+    #[must_use]
+    pub fn announced(seconds: u16, rounds: u16, rows: usize) -> Self {
+        let schedule = Self::new(seconds, rounds, rows);
+        progress(&format!(
+            "{rows} rows, {rounds} rounds of {seconds} s: about {}",
+            in_words(schedule.estimate())
+        ));
+        schedule
     }
 
     /// How long all of it should take.

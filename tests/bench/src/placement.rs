@@ -7,7 +7,9 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
+use anyhow::ensure;
 use testbed::Process;
 
 /// Who runs where.
@@ -27,21 +29,38 @@ impl Placement {
     #[must_use]
     pub fn bind_clients() -> Self {
         let free = Self { bound: None };
-        let Some(bound) = divide(&allowed_cpus()) else {
+        let Some(bound) = divide(all_cpus()) else {
             return free;
         };
-        let this = std::process::id().to_string();
-        let status = Command::new("taskset")
-            .args(["--all-tasks", "--cpu-list", "--pid"])
-            .args([&list(&bound.clients), &this])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
-        match status {
-            Ok(status) if status.success() => Self { bound: Some(bound) },
-            _ => free,
+        if bind(std::process::id(), &bound.clients) {
+            Self { bound: Some(bound) }
+        } else {
+            free
         }
+    }
+
+    /// Lets this process, and whatever it starts from now on, run where the scheduler likes: where several servers share
+    /// the work, binding them to one CPU would measure the binding.
+    #[must_use]
+    pub fn share_all() -> Self {
+        // What was never bound need not be freed; where binding does not work, nothing was bound.
+        let _ = bind(std::process::id(), all_cpus());
+        Self { bound: None }
+    }
+
+    /// Moves a server that runs already to where servers belong.
+    ///
+    /// # Errors
+    /// When it cannot be moved.
+    pub fn move_server(&self, process: u32) -> anyhow::Result<()> {
+        if let Some(bound) = &self.bound {
+            ensure!(
+                bind(process, &[bound.servers]),
+                "a server cannot be bound to CPU {}",
+                bound.servers
+            );
+        }
+        Ok(())
     }
 
     /// Starts a server where servers belong.
@@ -73,6 +92,18 @@ impl Placement {
     }
 }
 
+/// Binds a process with all its threads; whether that was possible.
+fn bind(process: u32, cpus: &[u32]) -> bool {
+    let status = Command::new("taskset")
+        .args(["--all-tasks", "--cpu-list", "--pid"])
+        .args([list(cpus), process.to_string()])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    status.is_ok_and(|status| status.success())
+}
+
 fn list(cpus: &[u32]) -> String {
     let numbers: Vec<String> = cpus.iter().map(u32::to_string).collect();
     numbers.join(",")
@@ -86,6 +117,12 @@ fn divide(cpus: &[u32]) -> Option<Bound> {
         }),
         _ => None,
     }
+}
+
+/// The CPUs that this process might use when it was started.
+fn all_cpus() -> &'static [u32] {
+    static ALL: OnceLock<Vec<u32>> = OnceLock::new();
+    ALL.get_or_init(allowed_cpus)
 }
 
 /// The CPUs that this process may use; none when the kernel does not say.

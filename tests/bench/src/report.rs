@@ -26,10 +26,12 @@ pub struct Report {
     pub setting: String,
     /// Its groups of rows.
     pub groups: Vec<Group>,
+    /// What the reader has to know beside, each a sentence.
+    pub notes: Vec<String>,
 }
 
 /// Rows that were measured in turn.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Group {
     /// What they have in common.
     pub title: String,
@@ -37,19 +39,82 @@ pub struct Group {
     pub rows: Vec<Row>,
     /// What is compared among them.
     pub ratios: Vec<Ratio>,
+    /// Single figures that are no rates.
+    pub facts: Vec<Fact>,
 }
 
-/// One row's requests a second as a multiple of another's.
+/// A single figure.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fact {
+    /// What it is of.
+    pub name: &'static str,
+    /// How much.
+    pub value: f64,
+    /// Of what.
+    pub unit: &'static str,
+}
+
+/// Which figure of two rows is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Figure {
+    /// Requests a second.
+    Rate,
+    /// The servers' CPU time for one request.
+    Cpu,
+    /// The time within which half of the requests are answered.
+    Median,
+}
+
+impl Figure {
+    fn of(self, sample: &Sample) -> f64 {
+        match self {
+            Self::Rate => sample.per_second(),
+            Self::Cpu => sample.cpu_us_per_request(),
+            Self::Median => sample.load.p50_us,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Rate => "requests_per_second",
+            Self::Cpu => "server_cpu_us_per_request",
+            Self::Median => "p50_us",
+        }
+    }
+
+    /// What stands before a ratio in the table; the usual figure needs no word.
+    fn words(self) -> &'static str {
+        match self {
+            Self::Rate => "",
+            Self::Cpu => "CPU/request ",
+            Self::Median => "p50 ",
+        }
+    }
+}
+
+/// What was wanted of a ratio before it was measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Bar {
+    /// So much or more.
+    AtLeast(f64),
+    /// So much or less.
+    AtMost(f64),
+}
+
+/// One row's figure as a multiple of another's.
 #[derive(Clone, Debug)]
 pub struct Ratio {
     /// Which rows.
     pub name: String,
+    /// Which figure.
+    pub figure: Figure,
     /// The ratio over the rounds.
     pub spread: Spread,
-    /// The same of the servers' CPU time for one request, where both rows count the same requests: none beside a flood.
+    /// The same of the servers' CPU time for one request, beside a ratio of rates, where both rows count the same requests:
+    /// none beside a flood.
     pub cpu: Option<Spread>,
-    /// At least this was wanted.
-    pub bar: f64,
+    /// What was wanted; none: it is told for comparison only.
+    pub bar: Option<Bar>,
 }
 
 /// Whether a bar was met.
@@ -76,29 +141,39 @@ impl Verdict {
 }
 
 impl Ratio {
-    /// `above` as a multiple of `below`, to be at least `bar`.
+    /// Requests a second of `above` as a multiple of those of `below`, to be at least `bar`.
     #[must_use]
     pub fn of(above: &Row, below: &Row, bar: f64) -> Self {
+        Self::new(Figure::Rate, above, below, Some(Bar::AtLeast(bar)))
+    }
+
+    /// A figure of `above` as a multiple of that of `below`.
+    #[must_use]
+    pub fn new(figure: Figure, above: &Row, below: &Row, bar: Option<Bar>) -> Self {
         let flooded = |row: &Row| row.flood_statuses().is_some();
         let cpu = || above.ratio_to(below, Sample::cpu_us_per_request);
+        let has_cpu = figure == Figure::Rate && !flooded(above) && !flooded(below);
         Self {
             name: format!("{} / {}", above.name, below.name),
-            spread: above.ratio_to(below, Sample::per_second),
-            cpu: (!flooded(above) && !flooded(below)).then(cpu),
+            figure,
+            spread: above.ratio_to(below, |sample| figure.of(sample)),
+            cpu: has_cpu.then(cpu),
             bar,
         }
     }
 
-    /// Whether the bar was met.
+    /// Whether the bar was met, if there is one.
     #[must_use]
-    pub fn verdict(&self) -> Verdict {
-        if self.spread.median >= self.bar {
-            Verdict::Met
-        } else if self.spread.high >= self.bar {
-            Verdict::WithinSpread
-        } else {
-            Verdict::Missed
-        }
+    pub fn verdict(&self) -> Option<Verdict> {
+        let (median_reaches, best_reaches) = match self.bar? {
+            Bar::AtLeast(bar) => (self.spread.median >= bar, self.spread.high >= bar),
+            Bar::AtMost(bar) => (self.spread.median <= bar, self.spread.low <= bar),
+        };
+        Some(match (median_reaches, best_reaches) {
+            (true, _) => Verdict::Met,
+            (false, true) => Verdict::WithinSpread,
+            (false, false) => Verdict::Missed,
+        })
     }
 }
 
@@ -125,31 +200,49 @@ impl Report {
             "setting": self.setting,
             "machine": self.machine.json(),
             "groups": groups,
+            "notes": self.notes,
         })
     }
+}
 
-    /// Writes the JSON.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub fn write_json(&self, path: &Path) -> anyhow::Result<()> {
-        std::fs::write(path, format!("{:#}\n", self.json()))
-            .with_context(|| format!("write {}", path.display()))
-    }
+/// Writes the JSON of all `reports` to one file.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_json(reports: &[Report], path: &Path) -> anyhow::Result<()> {
+    let benchmarks: Vec<Value> = reports.iter().map(Report::json).collect();
+    let all = json!({ "benchmarks": benchmarks });
+    std::fs::write(path, format!("{all:#}\n")).with_context(|| format!("write {}", path.display()))
 }
 
 fn group_json(group: &Group) -> Value {
     let rows: Vec<Value> = group.rows.iter().map(row_json).collect();
     let ratios = group.ratios.iter().map(|ratio| {
+        let (bar, bar_is) = match ratio.bar {
+            None => (None, None),
+            Some(Bar::AtLeast(bar)) => (Some(bar), Some("at least")),
+            Some(Bar::AtMost(bar)) => (Some(bar), Some("at most")),
+        };
         json!({
             "name": ratio.name,
+            "figure": ratio.figure.name(),
             "ratio": spread_json(ratio.spread),
             "server_cpu_ratio": ratio.cpu.map(spread_json),
-            "bar": ratio.bar,
-            "verdict": ratio.verdict().words(),
+            "bar": bar,
+            "bar_is": bar_is,
+            "verdict": ratio.verdict().map(Verdict::words),
         })
     });
-    json!({ "title": group.title, "rows": rows, "ratios": ratios.collect::<Vec<_>>() })
+    let facts = group
+        .facts
+        .iter()
+        .map(|fact| json!({ "name": fact.name, "value": fact.value, "unit": fact.unit }));
+    json!({
+        "title": group.title,
+        "rows": rows,
+        "ratios": ratios.collect::<Vec<_>>(),
+        "facts": facts.collect::<Vec<_>>(),
+    })
 }
 
 fn row_json(row: &Row) -> Value {
@@ -188,20 +281,28 @@ mod tests {
 
     #[test]
     fn a_bar_inside_the_spread_is_neither_met_nor_missed() {
+        let at_least = Bar::AtLeast(0.9);
+        let at_most = Bar::AtMost(0.9);
         let cases = [
-            ([0.95, 0.80, 0.99], Verdict::Met),
-            ([0.90, 0.90, 0.90], Verdict::Met),
-            ([0.88, 0.80, 0.91], Verdict::WithinSpread),
-            ([0.70, 0.60, 0.80], Verdict::Missed),
+            (at_least, [0.95, 0.80, 0.99], Verdict::Met),
+            (at_least, [0.90, 0.90, 0.90], Verdict::Met),
+            (at_least, [0.88, 0.80, 0.91], Verdict::WithinSpread),
+            (at_least, [0.70, 0.60, 0.80], Verdict::Missed),
+            (at_most, [0.85, 0.80, 0.99], Verdict::Met),
+            (at_most, [0.95, 0.80, 0.99], Verdict::WithinSpread),
+            (at_most, [0.95, 0.91, 0.99], Verdict::Missed),
         ];
-        for ([median, low, high], expected) in cases {
-            let ratio = Ratio {
+        for (bar, [median, low, high], expected) in cases {
+            let mut ratio = Ratio {
                 name: "a / b".to_owned(),
+                figure: Figure::Rate,
                 spread: Spread { median, low, high },
                 cpu: None,
-                bar: 0.9,
+                bar: Some(bar),
             };
-            assert_eq!(ratio.verdict(), expected, "{ratio:?}");
+            assert_eq!(ratio.verdict(), Some(expected), "{ratio:?}");
+            ratio.bar = None;
+            assert_eq!(ratio.verdict(), None);
         }
     }
 }

@@ -1,10 +1,11 @@
-//! What is measured: one Envoy with one worker, made from the committed configuration.
+//! What is measured: one Envoy, made from the committed configuration.
 //!
-//! Every subject is `envoy/envoy.yaml` with the fewest changes: a constant answer below [`PATH`](crate::load::PATH), and
-//! what stands in front of it exchanged. So two subjects differ in nothing but what is compared. What that is, is for the
+//! Every subject is `envoy/envoy.yaml` with the fewest changes: a constant answer or a service behind it, and what stands
+//! in front of that exchanged. So two subjects differ in nothing but what is compared. What that is, is for the
 //! benchmark to say; here is only how it is started and looked after.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use testbed::{EnvoyConfig, Port, Process, Request, Stats};
 
-use crate::load::{PATH, probe};
+use crate::load::probe;
 use crate::placement::Placement;
 
 /// How long Envoy may take until it serves. Compiling a module counts in.
@@ -21,22 +22,59 @@ const READY_BOUND: Duration = Duration::from_secs(60);
 const LOOK_BOUND: Duration = Duration::from_secs(2);
 /// Characters of a header that a message shows: the kind of it, and not whose it is.
 const SHOWN: usize = 12;
-/// The constant answer.
-const ANSWER: &str = "ok";
+/// The constant answer: as long as a balance is.
+const ANSWER: &str = "2000";
+/// The cluster of the service behind, and where it is.
+const SERVICE: &str = "service";
+const SERVED: &str = "/reward-points/";
 /// The part of the committed configuration that holds filters and routes.
 const MANAGER: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
 /// The name of the wasm filter in it.
 const OUR_FILTER: &str = "reward-points";
 
-/// What stands between a request and the constant answer.
+/// What stands between a request and what answers it.
 #[derive(Clone, Debug)]
 pub enum Gate {
     /// Nothing.
     Open,
-    /// Another filter of Envoy's instead of ours.
-    Other(Value),
+    /// Other filters of Envoy's instead of ours.
+    Others(Vec<Value>),
+    /// Another module instead of ours, which needs no configuration.
+    Module(PathBuf),
     /// Our filter with this configuration.
     Ours(Value),
+}
+
+/// A subject to be started.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// What it is called in tables.
+    pub name: &'static str,
+    /// What stands in front.
+    pub gate: Gate,
+    /// Where our filter finds its engine (default: nobody is there).
+    pub engine: Option<SocketAddr>,
+    /// Where the service is that answers (default: none, and a constant is answered).
+    pub service: Option<SocketAddr>,
+    /// Envoy's workers (default 1).
+    pub workers: u16,
+    /// Other servers that take part in answering: their CPU time counts too.
+    pub beside: Vec<u32>,
+}
+
+impl Setup {
+    /// With the defaults for everything but these.
+    #[must_use]
+    pub fn new(name: &'static str, gate: Gate) -> Self {
+        Self {
+            name,
+            gate,
+            engine: None,
+            service: None,
+            workers: 1,
+            beside: Vec::new(),
+        }
+    }
 }
 
 /// A running Envoy; it ends when this is dropped.
@@ -44,41 +82,49 @@ pub enum Gate {
 pub struct Subject {
     name: &'static str,
     process: Process,
+    beside: Vec<u32>,
     port: Port,
     admin: Port,
     // Held while the process lives: nobody else's server answers where the filter looks for its engine.
-    _engine: Port,
+    _no_engine: Option<Port>,
     _work: TempDir,
 }
 
 impl Subject {
-    /// Starts Envoy with that gate and waits until it serves.
+    /// Starts Envoy as set up and waits until it serves.
     ///
     /// # Errors
     /// When Envoy or the module is missing, or Envoy refuses the configuration: the error shows its words.
-    pub fn start(name: &'static str, gate: &Gate, placement: &Placement) -> anyhow::Result<Self> {
-        let started = Self::launch(name, gate, placement);
-        started.with_context(|| format!("start the subject `{name}`"))
+    pub fn start(setup: Setup, placement: &Placement) -> anyhow::Result<Self> {
+        let name = setup.name;
+        Self::launch(setup, placement).with_context(|| format!("start the subject `{name}`"))
     }
 
-    fn launch(name: &'static str, gate: &Gate, placement: &Placement) -> anyhow::Result<Self> {
-        let (port, admin, engine) = (Port::free()?, Port::free()?, Port::free()?);
+    fn launch(setup: Setup, placement: &Placement) -> anyhow::Result<Self> {
+        let (port, admin) = (Port::free()?, Port::free()?);
+        let no_engine = match setup.engine {
+            None => Some(Port::free()?),
+            Some(_) => None,
+        };
+        let engine = setup.engine.or(no_engine.as_ref().map(Port::address));
         let work = tempfile::tempdir().context("make a directory")?;
         let mut config = EnvoyConfig::committed()?;
         config.listen_on(port.address())?;
         config.admin_on(admin.address())?;
-        config.engine_at(engine.address())?;
-        put(&mut config, gate)?;
+        if let Some(engine) = engine {
+            config.engine_at(engine)?;
+        }
+        put(&mut config, &setup)?;
         let file = work.path().join("envoy.json");
         config.write(&file)?;
         let process = placement.start_server(testbed::Command {
-            name: name.to_owned(),
+            name: setup.name.to_owned(),
             program: testbed::tools::envoy()?,
             args: vec![
                 "-c".into(),
                 file.into(),
                 "--concurrency".into(),
-                "1".into(),
+                setup.workers.to_string().into(),
                 "--use-dynamic-base-id".into(),
                 "--disable-hot-restart".into(),
                 "--log-level".into(),
@@ -90,11 +136,12 @@ impl Subject {
             log: work.path().join("envoy.log"),
         })?;
         let mut subject = Self {
-            name,
+            name: setup.name,
             process,
+            beside: setup.beside,
             port,
             admin,
-            _engine: engine,
+            _no_engine: no_engine,
             _work: work,
         };
         let (address, admin) = (subject.address(), subject.admin.address());
@@ -121,20 +168,27 @@ impl Subject {
         self.port.address()
     }
 
+    /// Envoy's process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
     /// The processes whose CPU time counts.
     #[must_use]
     pub fn processes(&self) -> Vec<u32> {
-        vec![self.process.pid()]
+        let beside = self.beside.iter().copied();
+        std::iter::once(self.process.pid()).chain(beside).collect()
     }
 
-    /// Checks that requests with each of these `Authorization`s get that status: a subject that lets through or keeps out
+    /// Checks that GETs of `path` with each of these `Authorization`s get that status: a subject that lets through or keeps out
     /// what it should not is not worth measuring.
     ///
     /// # Errors
     /// When a status is another one, or there is no answer.
-    pub fn expect(&self, authorizations: &[String], status: u16) -> anyhow::Result<()> {
+    pub fn expect(&self, path: &str, authorizations: &[String], status: u16) -> anyhow::Result<()> {
         let name = self.name;
-        let seen = probe::statuses(self.address(), authorizations)
+        let seen = probe::statuses(self.address(), path, authorizations)
             .with_context(|| format!("ask `{name}`"))?;
         for (seen, authorization) in seen.iter().zip(authorizations) {
             let shown: String = authorization.chars().take(SHOWN).collect();
@@ -171,11 +225,18 @@ impl Subject {
     }
 }
 
-/// Puts the constant answer and the gate in front of it.
-fn put(config: &mut EnvoyConfig, gate: &Gate) -> anyhow::Result<()> {
-    if let Gate::Ours(plugin) = gate {
-        config.load_wasm(&testbed::wasm()?)?;
-        config.set_plugin(plugin.clone())?;
+/// Puts what answers, and the gate in front of it.
+fn put(config: &mut EnvoyConfig, setup: &Setup) -> anyhow::Result<()> {
+    match &setup.gate {
+        Gate::Ours(plugin) => {
+            config.load_wasm(&testbed::wasm()?)?;
+            config.set_plugin(plugin.clone())?;
+        }
+        Gate::Module(path) => {
+            config.load_wasm(path)?;
+            config.set_plugin(json!({}))?;
+        }
+        Gate::Open | Gate::Others(_) => {}
     }
     let manager = config.root_mut().pointer_mut(MANAGER);
     let manager = manager.context("the committed configuration has no connection manager")?;
@@ -184,7 +245,7 @@ fn put(config: &mut EnvoyConfig, gate: &Gate) -> anyhow::Result<()> {
         .and_then(Value::as_array_mut)
         .context("the committed configuration has no routes")?;
     let answer = json!({ "status": 200, "body": { "inline_string": ANSWER } });
-    let constant = json!({ "match": { "path": PATH }, "direct_response": answer });
+    let constant = json!({ "match": { "prefix": "/" }, "direct_response": answer });
     routes.insert(0, constant);
 
     let filters = manager
@@ -193,10 +254,14 @@ fn put(config: &mut EnvoyConfig, gate: &Gate) -> anyhow::Result<()> {
         .context("the committed configuration has no filters")?;
     let place = filters.iter().position(|one| one["name"] == OUR_FILTER);
     let place = place.context("the committed configuration has not our filter")?;
-    match gate {
-        Gate::Ours(_) => {}
+    match &setup.gate {
+        Gate::Ours(_) | Gate::Module(_) => {}
         Gate::Open => drop(filters.remove(place)),
-        Gate::Other(filter) => filters[place] = filter.clone(),
+        Gate::Others(others) => drop(filters.splice(place..=place, others.clone())),
+    }
+    if let Some(service) = setup.service {
+        config.cluster(SERVICE, service)?;
+        config.route(SERVED, SERVICE)?;
     }
     Ok(())
 }
@@ -209,7 +274,7 @@ mod tests {
     fn a_gate_takes_the_place_of_ours_and_nothing_else_changes() {
         let names = |gate: &Gate| {
             let mut config = EnvoyConfig::committed().expect("the committed configuration");
-            put(&mut config, gate).expect("a place");
+            put(&mut config, &Setup::new("a subject", gate.clone())).expect("a place");
             let manager = config.root_mut().pointer(MANAGER).expect("a manager");
             assert_eq!(
                 manager["route_config"]["virtual_hosts"][0]["routes"][0]["direct_response"]["status"],
@@ -219,8 +284,8 @@ mod tests {
             let names = filters.iter().filter_map(|one| one["name"].as_str());
             names.map(str::to_owned).collect::<Vec<_>>().join(" ")
         };
-        let other = Gate::Other(json!({ "name": "other" }));
+        let other = Gate::Others(vec![json!({ "name": "one" }), json!({ "name": "other" })]);
         assert_eq!(names(&Gate::Open), "envoy.filters.http.router");
-        assert_eq!(names(&other), "other envoy.filters.http.router");
+        assert_eq!(names(&other), "one other envoy.filters.http.router");
     }
 }

@@ -42,9 +42,17 @@ pub struct EngineBuilder {
     kind: EngineKind,
     data: Option<PathBuf>,
     work: Option<PathBuf>,
+    embedded: Option<PathBuf>,
 }
 
 impl EngineBuilder {
+    /// Starts that program for the embedded engine; it takes `host-sim`'s arguments (default: `host-sim` itself).
+    #[must_use]
+    pub fn embedded_program(mut self, program: impl Into<PathBuf>) -> Self {
+        self.embedded = Some(program.into());
+        self
+    }
+
     /// Keeps the data in `dir` (default: a temporary directory).
     #[must_use]
     pub fn data_dir(mut self, dir: impl Into<PathBuf>) -> Self {
@@ -69,7 +77,10 @@ impl EngineBuilder {
         std::fs::create_dir_all(&data).map_err(Error::file("create", &data))?;
         let (port, peer_port) = (Port::free()?, Port::free()?);
         let (program, args) = match self.kind {
-            EngineKind::Embedded => (paths::host_sim()?, embedded_args(&port, &data)),
+            EngineKind::Embedded => (
+                self.embedded.map_or_else(paths::host_sim, Ok)?,
+                embedded_args(&port, &data),
+            ),
             EngineKind::Etcd => (tools::etcd()?, etcd_args(&port, &peer_port, &data)),
         };
         let process = Process::start(Command {
@@ -126,6 +137,7 @@ impl Engine {
             kind,
             data: None,
             work: None,
+            embedded: None,
         }
     }
 

@@ -1,4 +1,4 @@
-//! Finds the programs that are not ours, Envoy, etcd and wrk, and installs them when they are missing.
+//! Finds the programs that are not ours, Envoy, etcd, wrk and Redis, and installs them when they are missing.
 //!
 //! The environment wins, then `PATH`, then a private copy under `target/tools`. What is installed is said on stderr; what
 //! cannot be is an error that names the command to run.
@@ -6,6 +6,7 @@
 mod apt;
 mod envoy;
 mod etcd;
+mod redis;
 mod wrk;
 
 use std::fs::{File, TryLockError};
@@ -16,6 +17,7 @@ use std::time::Duration;
 pub use envoy::envoy;
 pub(crate) use etcd::environment as etcd_environment;
 pub use etcd::etcd;
+pub use redis::{Redis, redis};
 pub use wrk::{Wrk, wrk};
 
 use crate::attend::attend_quietly;

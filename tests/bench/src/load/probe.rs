@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, ensure};
 
-use super::PATH;
 use super::answers::Answers;
 
 /// How long each read or write may take.
@@ -14,11 +13,15 @@ const IO_BOUND: Duration = Duration::from_secs(5);
 /// Bytes that one read may bring.
 const READ_BYTES: usize = 16 * 1024;
 
-/// The statuses that `server` answers to requests with `authorizations`.
+/// The statuses that `server` answers to GETs of `path` with `authorizations`.
 ///
 /// # Errors
 /// When there is no answer, or one that is not understood.
-pub fn statuses(server: SocketAddr, authorizations: &[String]) -> anyhow::Result<Vec<u16>> {
+pub fn statuses(
+    server: SocketAddr,
+    path: &str,
+    authorizations: &[String],
+) -> anyhow::Result<Vec<u16>> {
     let mut stream = TcpStream::connect_timeout(&server, IO_BOUND).context("connect")?;
     stream.set_read_timeout(Some(IO_BOUND))?;
     stream.set_write_timeout(Some(IO_BOUND))?;
@@ -27,7 +30,7 @@ pub fn statuses(server: SocketAddr, authorizations: &[String]) -> anyhow::Result
     let mut seen = Vec::new();
     for (index, authorization) in authorizations.iter().enumerate() {
         let request =
-            format!("GET {PATH} HTTP/1.1\r\nhost: bench\r\nauthorization: {authorization}\r\n\r\n");
+            format!("GET {path} HTTP/1.1\r\nhost: bench\r\nauthorization: {authorization}\r\n\r\n");
         stream.write_all(request.as_bytes()).context("write")?;
         while seen.len() == index {
             let mut bytes = [0_u8; READ_BYTES];

@@ -6,6 +6,8 @@
 use std::io::{Read as _, Seek as _, Write as _};
 use std::net::SocketAddr;
 use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
@@ -13,7 +15,7 @@ use serde_json::Value;
 use tempfile::NamedTempFile;
 use testbed::tools::Wrk;
 
-use super::PATH;
+use super::{PATH, Requests};
 
 /// The script that sends what the file holds.
 const SCRIPT: &str = include_str!("wrk.lua");
@@ -29,8 +31,11 @@ const RESULT: &str = "result ";
 pub struct Closed {
     wrk: Wrk,
     connections: u16,
+    requests: Requests,
     script: NamedTempFile,
-    headers: NamedTempFile,
+    templates: NamedTempFile,
+    /// Requests that were answered so far: each run goes on where the last one ended.
+    sent: AtomicU64,
 }
 
 /// What came of it.
@@ -49,16 +54,15 @@ pub struct ClosedCount {
 }
 
 impl Closed {
-    /// `connections` connections that send requests with `authorizations` in turn.
+    /// `connections` connections that send `requests`.
     ///
     /// # Errors
     /// When wrk cannot be had or the files for it cannot be written.
-    pub fn new(connections: u16, authorizations: &[String]) -> anyhow::Result<Self> {
-        ensure!(!authorizations.is_empty(), "a load without a request");
-        let mut headers = NamedTempFile::new().context("make a file")?;
-        headers
-            .write_all(authorizations.join("\n").as_bytes())
-            .context("write the requests' headers")?;
+    pub fn new(connections: u16, requests: Requests) -> anyhow::Result<Self> {
+        let mut templates = NamedTempFile::new().context("make a file")?;
+        templates
+            .write_all(requests.file().as_bytes())
+            .context("write the requests")?;
         let mut script = NamedTempFile::new().context("make a file")?;
         script
             .write_all(SCRIPT.as_bytes())
@@ -66,8 +70,10 @@ impl Closed {
         Ok(Self {
             wrk: testbed::tools::wrk()?,
             connections,
+            requests,
             script,
-            headers,
+            templates,
+            sent: AtomicU64::new(0),
         })
     }
 
@@ -76,7 +82,6 @@ impl Closed {
     /// # Errors
     /// When wrk does not start, fails, or says nothing that can be read.
     pub fn run(&self, server: SocketAddr, seconds: u16) -> anyhow::Result<ClosedCount> {
-        let mut output = tempfile::tempfile().context("make a file")?;
         let mut command = self.wrk.command();
         command
             .args([THREADS, "--timeout", TIMEOUT])
@@ -84,25 +89,56 @@ impl Closed {
             .arg(format!("-d{seconds}s"))
             .args([Path::new("-s"), self.script.path()])
             .arg(format!("http://{server}{PATH}"))
-            .args([Path::new("--"), self.headers.path()])
-            .stdin(std::process::Stdio::null())
-            .stdout(output.try_clone().context("share a file")?)
-            .stderr(output.try_clone().context("share a file")?);
-        let status = testbed::attend(command).context("start wrk")?;
-        ensure!(!testbed::interrupted(), "interrupted");
-        let mut text = String::new();
-        output.rewind().context("read what wrk said")?;
-        output
-            .read_to_string(&mut text)
-            .context("read what wrk said")?;
-        ensure!(status.success(), "wrk failed ({status}): {}", text.trim());
-        parse(&text).with_context(|| format!("wrk said: {}", text.trim()))
+            .args([Path::new("--"), self.templates.path()])
+            .arg(self.requests.numbers().to_string())
+            .arg(self.requests.each().to_string())
+            .arg(self.sent.load(Ordering::Relaxed).to_string());
+        let count = parse(&words_of(command, "wrk")?)?;
+        self.sent.fetch_add(count.answered, Ordering::Relaxed);
+        Ok(count)
+    }
+
+    /// Requests that were answered so far, in all runs.
+    #[must_use]
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
     }
 }
 
-fn parse(text: &str) -> anyhow::Result<ClosedCount> {
+/// Runs a client to its end and returns what it said.
+pub(super) fn words_of(mut command: Command, name: &str) -> anyhow::Result<String> {
+    let mut output = tempfile::tempfile().context("make a file")?;
+    command
+        .stdin(std::process::Stdio::null())
+        .stdout(output.try_clone().context("share a file")?)
+        .stderr(output.try_clone().context("share a file")?);
+    let status = testbed::attend(command).with_context(|| format!("start {name}"))?;
+    ensure!(!testbed::interrupted(), "interrupted");
+    let mut text = String::new();
+    let read = output
+        .rewind()
+        .and_then(|()| output.read_to_string(&mut text));
+    read.with_context(|| format!("read what {name} said"))?;
+    ensure!(
+        status.success(),
+        "{name} failed ({status}): {}",
+        text.trim()
+    );
+    Ok(text)
+}
+
+/// The JSON of the line `result {...}`.
+pub(super) fn result_of(text: &str) -> anyhow::Result<Value> {
     let line = text.lines().find_map(|line| line.strip_prefix(RESULT));
-    let counts: Value = serde_json::from_str(line.context("no result")?).context("a bad result")?;
+    let parsed = line
+        .context("no result")
+        .and_then(|line| serde_json::from_str(line).context("a bad result"));
+    parsed.with_context(|| format!("a client said: {}", text.trim()))
+}
+
+/// The counts of wrk, or of a client that says them the same way.
+pub(super) fn parse(text: &str) -> anyhow::Result<ClosedCount> {
+    let counts = result_of(text)?;
     let count = |name: &str| counts[name].as_u64().with_context(|| format!("no {name}"));
     let answered = count("requests")?;
     ensure!(answered > 0, "not one answer");

@@ -1,12 +1,12 @@
 //! The table for people: a line a row, medians with lowest and highest behind them.
 
-use super::{Group, Report, flood_rate};
+use super::{Bar, Group, Report, Verdict, flood_rate};
 use crate::measure::{Row, Sample, Spread};
 
 /// Of the columns; a longer text moves its line, and nothing is cut.
-const NAME: usize = 34;
+const NAME: usize = 46;
 const RATE: usize = 28;
-const CPU: usize = 24;
+const CPU: usize = 30;
 const LATENCY: usize = 9;
 
 pub(super) fn of(report: &Report) -> String {
@@ -17,15 +17,34 @@ pub(super) fn of(report: &Report) -> String {
     ];
     for group in &report.groups {
         lines.push(String::new());
-        lines.push(format!(
-            "{:NAME$}{:>RATE$}{:>CPU$}{:>LATENCY$}{:>LATENCY$}  failed",
-            group.title, "requests/s", "CPU us/request", "p50 ms", "p99 ms"
-        ));
+        if group.rows.is_empty() {
+            lines.push(group.title.clone());
+        } else {
+            lines.push(format!(
+                "{:NAME$}{:>RATE$}{:>CPU$}{:>LATENCY$}{:>LATENCY$}  failed",
+                group.title, "requests/s", "CPU us/request", "p50 ms", "p99 ms"
+            ));
+        }
         lines.extend(group.rows.iter().map(line));
         lines.extend(ratios(group));
+        lines.extend(facts(group));
+    }
+    if !report.notes.is_empty() {
+        lines.push(String::new());
+        lines.extend(report.notes.iter().cloned());
     }
     lines.push(String::new());
     lines.join("\n")
+}
+
+fn facts(group: &Group) -> impl Iterator<Item = String> {
+    group.facts.iter().map(|fact| {
+        let value = match fact.value {
+            small if small.abs() < 100.0 => format!("{small:.1}"),
+            large => thousands(large),
+        };
+        format!("  {}: {value} {}", fact.name, fact.unit)
+    })
 }
 
 fn line(row: &Row) -> String {
@@ -65,13 +84,19 @@ fn line(row: &Row) -> String {
 
 fn ratios(group: &Group) -> impl Iterator<Item = String> {
     group.ratios.iter().map(|ratio| {
+        let bar = match ratio.bar {
+            None => String::new(),
+            Some(Bar::AtLeast(bar)) => format!(", bar at least {bar:.2}"),
+            Some(Bar::AtMost(bar)) => format!(", bar at most {bar:.2}"),
+        };
+        let verdict = ratio.verdict().map(Verdict::words);
         let cpu = ratio.cpu.map(hundredths);
         format!(
-            "  {}: {}, bar {:.2}: {}{}",
+            "  {}{}: {}{bar}{}{}",
+            ratio.figure.words(),
             ratio.name,
             hundredths(ratio.spread),
-            ratio.bar,
-            ratio.verdict().words(),
+            verdict.map_or_else(String::new, |verdict| format!(": {verdict}")),
             cpu.map_or_else(String::new, |cpu| format!("; CPU/request {cpu}"))
         )
     })

@@ -7,13 +7,15 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
-use serde_json::json;
+use serde_json::{Value, json};
 use testbed::{Algorithm, DEV_ISSUER, DevKeys, TokenRequest};
 
 use crate::load::{PATH, Stamped};
 
 /// Whom the tokens are for.
-pub(super) const AUDIENCE: &str = "reward-points";
+pub(crate) const AUDIENCE: &str = "reward-points";
+/// Tenants that tokens are for, unless told otherwise.
+pub(crate) const TENANTS: usize = 50;
 /// The tokens outlast any run.
 const LIFETIME_SECONDS: u64 = 24 * 3600;
 /// A flood's tokens are made from so many; a stamp tells each sent one from all others.
@@ -27,7 +29,7 @@ const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 
 /// What is refused, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refused {
+pub(crate) enum Refused {
     /// No bearer token at all: the plainest 401 that there is.
     Plain,
     /// A known key's id and a signature that is not its.
@@ -40,14 +42,14 @@ pub(super) enum Refused {
 
 impl Refused {
     /// Plain ones first: the others are compared with them.
-    pub(super) const ALL: [Self; 4] = [
+    pub(crate) const ALL: [Self; 4] = [
         Self::Plain,
         Self::WrongSignature,
         Self::UnknownKey,
         Self::Malformed,
     ];
 
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Plain => "plain 401",
             Self::WrongSignature => "wrong signature",
@@ -57,16 +59,22 @@ impl Refused {
     }
 }
 
-/// `count` distinct good ones. Signing takes its time, so all CPUs share it.
-pub(super) fn valid(
+/// The name of a tenant.
+pub(crate) fn tenant(index: usize) -> String {
+    format!("acme{index:02}")
+}
+
+/// `count` distinct good ones of so many tenants in turn. Signing takes its time, so all CPUs share it.
+pub(crate) fn valid(
     keys: &DevKeys,
     algorithm: Algorithm,
     count: usize,
+    tenants: usize,
 ) -> anyhow::Result<Vec<String>> {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let part = |thread: usize| -> anyhow::Result<Vec<String>> {
         let mine = (0..count).filter(|index| index % threads == thread);
-        mine.map(|index| Ok(bearer(&token(keys, algorithm, index)?)))
+        mine.map(|index| Ok(bearer(&token(keys, algorithm, index, tenants)?)))
             .collect()
     };
     let parts = std::thread::scope(|scope| {
@@ -81,8 +89,15 @@ pub(super) fn valid(
     Ok(parts.concat())
 }
 
+/// A good one whose scope permits nothing here.
+pub(crate) fn without_scope(keys: &DevKeys) -> anyhow::Result<String> {
+    let mut claims = claims(0, 1)?;
+    claims["scope"] = json!("rewardspoints.rewardpoints_viewer other");
+    Ok(bearer(&keys.sign(Algorithm::Es256, claims)?))
+}
+
 /// Requests for a flood of that kind.
-pub(super) fn flood(keys: &DevKeys, kind: Refused) -> anyhow::Result<Arc<[Stamped]>> {
+pub(crate) fn flood(keys: &DevKeys, kind: Refused) -> anyhow::Result<Arc<[Stamped]>> {
     let authorizations = refused(keys, kind, FLOOD_TEMPLATES)?;
     let requests = authorizations
         .iter()
@@ -91,8 +106,8 @@ pub(super) fn flood(keys: &DevKeys, kind: Refused) -> anyhow::Result<Arc<[Stampe
 }
 
 /// `count` distinct refused ones of that kind.
-pub(super) fn refused(keys: &DevKeys, kind: Refused, count: usize) -> anyhow::Result<Vec<String>> {
-    let token = token(keys, FLOOD_ALGORITHM, 0)?;
+pub(crate) fn refused(keys: &DevKeys, kind: Refused, count: usize) -> anyhow::Result<Vec<String>> {
+    let token = token(keys, FLOOD_ALGORITHM, 0, TENANTS)?;
     (0..count).map(|index| spoil(&token, kind, index)).collect()
 }
 
@@ -133,20 +148,28 @@ fn spoil(token: &str, kind: Refused, index: usize) -> anyhow::Result<String> {
 }
 
 /// A token as identity providers issue them.
-fn token(keys: &DevKeys, algorithm: Algorithm, index: usize) -> anyhow::Result<String> {
+fn token(
+    keys: &DevKeys,
+    algorithm: Algorithm,
+    index: usize,
+    tenants: usize,
+) -> anyhow::Result<String> {
+    Ok(keys.sign(algorithm, claims(index, tenants)?)?)
+}
+
+fn claims(index: usize, tenants: usize) -> anyhow::Result<Value> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = since.context("a clock after 1970")?.as_secs();
-    let claims = json!({
+    Ok(json!({
         "iss": DEV_ISSUER,
         "sub": format!("auth0|66f1c0de{index:016x}"),
         "aud": [AUDIENCE],
         "iat": now,
         "exp": now + LIFETIME_SECONDS,
         "jti": format!("3f1d2c4b-9a7e-4d05-8c1b-{index:012x}"),
-        "tenant": format!("acme{:02}", index % 50),
+        "tenant": tenant(index % tenants.max(1)),
         "scope": TokenRequest::DEFAULT_SCOPE,
-    });
-    Ok(keys.sign(algorithm, claims)?)
+    }))
 }
 
 fn bearer(token: &str) -> String {
@@ -189,9 +212,9 @@ mod tests {
     fn good_tokens_differ_and_are_of_the_size_that_providers_issue() {
         let dir = tempfile::tempdir().expect("a directory");
         let keys = DevKeys::open(&dir.path().join("keys")).expect("keys");
-        let tokens = valid(&keys, Algorithm::Es256, 10).expect("tokens");
+        let tokens = valid(&keys, Algorithm::Es256, 10, TENANTS).expect("tokens");
         assert_eq!(tokens.iter().collect::<HashSet<_>>().len(), 10);
-        let rsa = valid(&keys, Algorithm::Rs256, 1).expect("a token");
+        let rsa = valid(&keys, Algorithm::Rs256, 1, TENANTS).expect("a token");
         assert!((700..=900).contains(&rsa[0].len()), "{}", rsa[0].len());
     }
 
@@ -199,7 +222,7 @@ mod tests {
     fn refused_ones_differ_and_are_as_long_as_good_ones() {
         let dir = tempfile::tempdir().expect("a directory");
         let keys = DevKeys::open(&dir.path().join("keys")).expect("keys");
-        let good = bearer(&token(&keys, FLOOD_ALGORITHM, 0).expect("a token"));
+        let good = bearer(&token(&keys, FLOOD_ALGORITHM, 0, TENANTS).expect("a token"));
         for kind in Refused::ALL {
             let made = refused(&keys, kind, 30).expect("refused ones");
             assert_eq!(made.iter().collect::<HashSet<_>>().len(), 30, "{kind:?}");
