@@ -8,7 +8,7 @@ use super::Config;
 use crate::access::test_support::issuer_json;
 
 fn minimal() -> Value {
-    json!({"issuers": [issuer_json()], "engine": {"clusters": ["points-engine"]}})
+    json!({"issuers": [issuer_json()], "engine": {"clusters": ["points-engine"]}, "reads": {}})
 }
 
 fn to_proto(value: &Value) -> ProtoValue {
