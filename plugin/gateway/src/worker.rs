@@ -258,8 +258,8 @@ impl Worker {
             Progress::Call => {
                 running.pause_ms = FIRST_PAUSE_MS;
                 let now = self.clock.now_ms(host);
-                if let Job::List(_) = running.job {
-                    // A long list may take many calls; its time is counted from one answer to the next.
+                if let Job::List(_) | Job::Read(_) = running.job {
+                    // A long list or history may take many calls; its time is counted from one answer to the next.
                     let budget_ms = i64::from(self.config.engine.read_budget_ms);
                     running.deadline = now.saturating_add(budget_ms);
                 }

@@ -1,7 +1,7 @@
 //! What the worker may do with any job, and what a job may come to.
 
 use bytes::Bytes;
-use ledger::{Account, Refusal};
+use ledger::{Account, History, Refusal};
 
 use super::document::DocumentError;
 use super::list::{List, Listing};
@@ -37,6 +37,10 @@ pub enum Progress {
 pub enum Outcome {
     /// The account as it stands, if there is one.
     Read(Option<Box<Account>>),
+    /// The account with its whole history.
+    History(Box<History>),
+    /// The history is longer than one answer may be.
+    HistoryTooLong,
     /// The change is durable.
     Written(Written),
     /// The change was refused, on the ground of a linearizable read.
@@ -92,7 +96,7 @@ impl Job {
     #[must_use]
     pub fn held_bytes(&self) -> usize {
         match self {
-            Self::Read(_) => 0,
+            Self::Read(job) => job.held_bytes(),
             Self::Write(job) => job.held_bytes(),
             Self::List(job) => job.held_bytes(),
         }
@@ -132,7 +136,7 @@ impl Job {
     /// Takes note that the last call's outcome is unknown, before it is repeated.
     pub fn failed(&mut self, grpc_status: u32) {
         match self {
-            Self::Read(_) => {}
+            Self::Read(job) => job.failed(),
             Self::Write(job) => job.failed(),
             Self::List(job) => job.failed(grpc_status),
         }

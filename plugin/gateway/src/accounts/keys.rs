@@ -9,6 +9,12 @@ use crate::percent;
 /// Everything the gateway keeps in the engine stands below this, and carries the layout's version.
 const ROOT: &str = "/points/1";
 
+/// Below it, the account documents.
+const ACCOUNT: &str = "account";
+
+/// Below it, the history segments.
+const HISTORY: &str = "history";
+
 /// How many hexadecimal digits of the hash name a bucket: 12 bits, 4096 buckets a tenant.
 const BUCKET_DIGITS: usize = 3;
 
@@ -66,19 +72,7 @@ impl AccountKey {
     /// The key of one customer's account.
     #[must_use]
     pub fn new(tenant: &Tenant, customer: &CustomerId) -> Self {
-        let digest = account_digest(tenant, customer);
-        let bucket: String = digest
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>()
-            .chars()
-            .take(BUCKET_DIGITS)
-            .collect();
-        Self(format!(
-            "{}{bucket}/{}",
-            tenant_prefix(tenant),
-            percent::encode(customer.as_str().as_bytes())
-        ))
+        Self(format!("{ROOT}/{ACCOUNT}/{}", place_of(tenant, customer)))
     }
 
     /// The key's bytes, as the engine knows it.
@@ -94,12 +88,64 @@ impl AccountKey {
     }
 }
 
+/// Where the history segments of one customer stand in the engine.
+///
+/// Numbers in keys have 20 digits, so that keys stand in the order of generations and of entries.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HistoryKeys(String);
+
+impl HistoryKeys {
+    /// Those of the account under `account`.
+    #[must_use]
+    pub fn of(account: &AccountKey) -> Self {
+        let account_root = format!("{ROOT}/{ACCOUNT}/");
+        // Every account's key begins so.
+        let place = account.as_str().strip_prefix(&account_root);
+        Self(format!("{ROOT}/{HISTORY}/{}/", place.unwrap_or_default()))
+    }
+
+    /// The prefix of all segments of the customer, of every life; ends in `/`.
+    #[must_use]
+    pub fn all_lives(&self) -> &str {
+        &self.0
+    }
+
+    /// The prefix of all segments of one life; ends in `/`.
+    #[must_use]
+    pub fn life(&self, generation: u64) -> String {
+        format!("{}{generation:020}/", self.0)
+    }
+
+    /// The key of the segment that begins with entry `first`.
+    #[must_use]
+    pub fn segment(&self, generation: u64, first: u64) -> Vec<u8> {
+        format!("{}{first:020}", self.life(generation)).into_bytes()
+    }
+}
+
 /// The prefix of every account document of a tenant; ends in `/`.
 #[must_use]
 pub fn tenant_prefix(tenant: &Tenant) -> String {
     format!(
-        "{ROOT}/account/{}/",
+        "{ROOT}/{ACCOUNT}/{}/",
         percent::encode(tenant.as_str().as_bytes())
+    )
+}
+
+/// Tenant, bucket and customer, as they stand in every key of that customer.
+fn place_of(tenant: &Tenant, customer: &CustomerId) -> String {
+    let digest = account_digest(tenant, customer);
+    let bucket: String = digest
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect::<String>()
+        .chars()
+        .take(BUCKET_DIGITS)
+        .collect();
+    format!(
+        "{}/{bucket}/{}",
+        percent::encode(tenant.as_str().as_bytes()),
+        percent::encode(customer.as_str().as_bytes())
     )
 }
 
@@ -163,6 +209,31 @@ mod tests {
             assert_eq!(key.as_str(), expected);
             assert_eq!(customer_of(permit.tenant(), key.as_bytes()), Some(customer));
         }
+    }
+
+    #[test]
+    fn segments_stand_beside_their_account_in_the_order_of_their_entries() {
+        let permit = permit("acme");
+        let customer = CustomerId::new(b"a/b".to_vec()).unwrap();
+        let keys = HistoryKeys::of(&AccountKey::new(permit.tenant(), &customer));
+        assert_eq!(keys.all_lives(), "/points/1/history/acme/87e/a%2Fb/");
+        assert_eq!(
+            keys.life(2),
+            "/points/1/history/acme/87e/a%2Fb/00000000000000000002/"
+        );
+        let key = keys.segment(2, 65);
+        let expected = "/points/1/history/acme/87e/a%2Fb/00000000000000000002/00000000000000000065";
+        assert_eq!(key, expected.as_bytes());
+        let ascending = [
+            keys.segment(1, u64::MAX),
+            keys.segment(2, 1),
+            keys.segment(2, 9),
+            keys.segment(2, 10),
+            keys.segment(10, 1),
+            keys.segment(u64::MAX, u64::MAX),
+        ];
+        assert!(ascending.is_sorted());
+        assert_eq!(customer_of(permit.tenant(), &key), None);
     }
 
     #[test]

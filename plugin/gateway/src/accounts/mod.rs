@@ -4,6 +4,7 @@
 //! are made, repeated and given up is the worker's.
 
 pub mod document;
+pub mod history;
 pub mod job;
 pub mod keys;
 pub mod list;

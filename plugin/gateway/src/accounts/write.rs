@@ -5,15 +5,19 @@
 //!   one copy applies; once a compare has failed, no copy that is still under way can apply any more.
 //! - The document that a failed compare hands back holds the operation's id if an earlier copy won. The ledger finds it
 //!   there and reports a replay, so the operation is simply computed again from whatever document is newest.
+//! - What has left the document is looked through where it may hold the operation or its id; then the operation is computed
+//!   from a fresh read. Old entries are put into segments before the document that is without them is committed; why that
+//!   holds is told in [`super::history`].
 //! - A refusal or a replay computed from shared data is no answer: no compare covers it. It is computed again from a
 //!   linearizable read first.
 
 use bytes::Bytes;
-use ledger::{Applied, Operation, Record, Refusal, Replay, State};
+use ledger::{Account, Applied, Looked, Operation, Record, Refusal, Replay, Segment, State};
 
-use super::document::{self, MAX_DOCUMENT_BYTES};
+use super::document::{self, DocumentError, MAX_DOCUMENT_BYTES, segment};
+use super::history::{self, Answered, Put, Walk};
 use super::job::{Corrupt, Outcome, Progress, Written};
-use super::keys::AccountKey;
+use super::keys::{AccountKey, HistoryKeys};
 use super::slots::{self, Known};
 use crate::engine::{
     CommitAnswer, Document, MalformedAnswer, Method, StoreId, compare_and_put, read_commit,
@@ -27,6 +31,10 @@ pub struct Write {
     key: AccountKey,
     operation: Operation,
     phase: Phase,
+    /// What is known of the operation in history that has left the document.
+    looked: Looked,
+    /// Segments that the engine is known to hold, put by this write.
+    kept: Vec<Segment>,
     /// Whether a commit was made whose outcome is not known, of an operation that its id does not tell from a repetition.
     unsure: bool,
 }
@@ -35,11 +43,21 @@ pub struct Write {
 enum Phase {
     /// Waiting for the account's document.
     Reading,
+    /// Looking through segments.
+    Looking(Walk),
+    /// Waiting for a segment of the base's oldest entries, before anything refers to it.
+    Archiving {
+        put: Put,
+        base: Box<Base>,
+        /// The base's account without the segments before this one.
+        account: Box<Account>,
+    },
     /// Waiting for the commit of `next`, which is kept only when it is small enough to be remembered.
     Committing { message: Bytes, next: Option<Bytes> },
 }
 
 /// A state of the account and how it is known.
+#[derive(Debug)]
 struct Base {
     state: State,
     /// What a commit compares with; 0 when the key does not exist.
@@ -51,9 +69,11 @@ struct Base {
 impl Write {
     /// A change of the account under `key`.
     #[must_use]
-    pub const fn new(key: AccountKey, operation: Operation) -> Self {
+    pub fn new(key: AccountKey, operation: Operation) -> Self {
         Self {
             key,
+            looked: Looked::nothing(&operation),
+            kept: Vec::new(),
             operation,
             phase: Phase::Reading,
             unsure: false,
@@ -73,7 +93,7 @@ impl Write {
             revision: known.revision,
             confirmed: false,
         };
-        self.compute(&base, host);
+        self.compute(base, host);
         if self.is_committing() {
             host.count(Counter::BaseHits);
         }
@@ -85,7 +105,8 @@ impl Write {
 
     pub(super) fn held_bytes(&self) -> usize {
         match &self.phase {
-            Phase::Reading => 0,
+            Phase::Reading | Phase::Looking(_) => 0,
+            Phase::Archiving { put, .. } => put.held_bytes(),
             Phase::Committing { message, next } => {
                 let next = next.as_ref().map_or(0, Bytes::len);
                 message.len().saturating_add(next)
@@ -102,6 +123,8 @@ impl Write {
     pub(super) fn next_call(&self) -> (Method, Bytes) {
         match &self.phase {
             Phase::Reading => (Method::Range, read_one(self.key.as_bytes())),
+            Phase::Looking(walk) => walk.next_call(),
+            Phase::Archiving { put, .. } => put.call(),
             Phase::Committing { message, .. } => (Method::Txn, message.clone()),
         }
     }
@@ -113,8 +136,10 @@ impl Write {
         host: &impl Host,
     ) -> Progress {
         let key = self.key.as_bytes();
-        let found = match &self.phase {
+        let found = match &mut self.phase {
             Phase::Reading => read_document(key, message),
+            Phase::Looking(_) => return self.looked_at(message),
+            Phase::Archiving { .. } => return self.archived(message, host),
             Phase::Committing { next, .. } => match read_commit(key, message) {
                 Ok(CommitAnswer::Applied { revision, store }) => {
                     *seen = Some(store);
@@ -148,6 +173,62 @@ impl Write {
     pub(super) fn failed(&mut self) {
         let by_client = self.operation.mark().identity.fingerprint.is_some();
         self.unsure |= by_client && self.is_committing();
+        if let Phase::Looking(walk) = &mut self.phase {
+            walk.failed();
+        }
+    }
+
+    /// Looks through a page of segments. After the last one the operation is computed from a fresh read.
+    fn looked_at(&mut self, message: Bytes) -> Progress {
+        let Phase::Looking(walk) = &mut self.phase else {
+            return Progress::Senseless;
+        };
+        let Ok(page) = walk.answered(message) else {
+            return Progress::Senseless;
+        };
+        // An empty answer would be asked for again and again.
+        if page.segments.is_empty() {
+            return self.corrupt(DocumentError::Missing("history segments"));
+        }
+        for bytes in page.segments {
+            let segment = match segment::decode(&bytes) {
+                Ok(segment) => segment,
+                Err(error) => return self.corrupt(error),
+            };
+            if self.looked.look_through(&segment).is_err() {
+                return self.corrupt(DocumentError::Missing("a history segment"));
+            }
+        }
+        if !page.more {
+            self.phase = Phase::Reading;
+        }
+        Progress::Call
+    }
+
+    /// Takes the answer about a segment, and goes on from the same base when the engine holds it.
+    fn archived(&mut self, message: Bytes, host: &impl Host) -> Progress {
+        let phase = std::mem::replace(&mut self.phase, Phase::Reading);
+        let Phase::Archiving { put, base, account } = phase else {
+            return Progress::Senseless;
+        };
+        match put.answered(&account, message) {
+            Ok(Answered::Kept(segment)) => {
+                self.kept.push(segment);
+                self.compute(*base, host)
+            }
+            Ok(Answered::BaseIsOld) => Progress::Call,
+            Ok(Answered::Corrupt(error)) => {
+                Progress::Done(Outcome::Corrupt(Corrupt::new(put.key(), error)))
+            }
+            Err(MalformedAnswer) => {
+                self.phase = Phase::Archiving { put, base, account };
+                Progress::Senseless
+            }
+        }
+    }
+
+    fn corrupt(&self, error: DocumentError) -> Progress {
+        Progress::Done(Outcome::Corrupt(Corrupt::new(self.key.as_bytes(), error)))
     }
 
     /// Computes from what the engine itself holds.
@@ -170,16 +251,24 @@ impl Write {
                 }
             },
         };
-        self.compute(&base, host)
+        self.compute(base, host)
     }
 
-    fn compute(&mut self, base: &Base, host: &impl Host) -> Progress {
-        let outcome = match ledger::apply(&base.state, &self.operation, host.now()) {
-            Ok(Applied::Changed(next)) => match self.commit(&next, base.revision) {
+    fn compute(&mut self, base: Base, host: &impl Host) -> Progress {
+        let is_confirmed = base.confirmed;
+        let applied = ledger::apply(&base.state, &self.operation, &self.looked, host.now());
+        let outcome = match applied {
+            Ok(Applied::Unseen(unseen)) => {
+                let keys = HistoryKeys::of(&self.key);
+                let walk = Walk::new(&keys, unseen.generation, unseen.first, unseen.last);
+                self.phase = Phase::Looking(walk);
+                return Progress::Call;
+            }
+            Ok(Applied::Changed(next)) => match self.commit(next, base) {
                 Ok(()) => return Progress::Call,
                 Err(refusal) => Outcome::Refused(refusal),
             },
-            Ok(Applied::Remembered(next)) => match self.commit(&next, base.revision) {
+            Ok(Applied::Remembered(next)) => match self.commit(next, base) {
                 Ok(()) => return Progress::Call,
                 // The account is full to the last byte: its new key is not remembered, but the operation is done.
                 Err(_) => Outcome::Written(Written::Done),
@@ -192,24 +281,56 @@ impl Write {
             Ok(Applied::Replayed(_) | Applied::Unchanged) => Outcome::Written(Written::Done),
             Err(refusal) => Outcome::Refused(refusal),
         };
-        if base.confirmed {
+        if is_confirmed {
             return Progress::Done(outcome);
         }
         self.phase = Phase::Reading;
         Progress::Call
     }
 
-    /// Prepares the commit of `next`, unless it has grown over what the engine takes. A tombstone is never refused: it
-    /// is bounded by what an account may hold, and a deletion must always be possible.
-    fn commit(&mut self, next: &Record, revision: i64) -> Result<(), Refusal> {
-        let document = document::encode(next);
+    /// Prepares the commit of `next`, unless it has grown over what the engine takes; or first that of a segment, when
+    /// entries are to leave the document. A tombstone is never refused: it is bounded by what an account may hold, and a
+    /// deletion must always be possible.
+    fn commit(&mut self, next: Record, base: Base) -> Result<(), Refusal> {
+        let next = match next {
+            Record::Erased(tombstone) => Record::Erased(tombstone),
+            Record::Live(account) => {
+                if let Some((account, segment)) = self.next_segment(&base) {
+                    let put = Put::new(&HistoryKeys::of(&self.key), segment);
+                    let (base, account) = (Box::new(base), Box::new(account));
+                    self.phase = Phase::Archiving { put, base, account };
+                    return Ok(());
+                }
+                Record::Live(self.without_kept(account))
+            }
+        };
+        let document = document::encode(&next);
         if matches!(next, Record::Live(_)) && document.len() > MAX_DOCUMENT_BYTES {
             return Err(Refusal::AccountFull);
         }
+        self.looked.sent(&base.state);
         let document = Bytes::from(document);
         let next = (document.len() <= slots::MAX_HELD_BYTES).then(|| document.clone());
-        let message = compare_and_put(self.key.as_bytes(), revision, document);
+        let message = compare_and_put(self.key.as_bytes(), base.revision, document);
         self.phase = Phase::Committing { message, next };
         Ok(())
+    }
+
+    /// The next segment to be put, if one is due, with the base's account as it is without those before it.
+    fn next_segment(&self, base: &Base) -> Option<(Account, Segment)> {
+        if self.kept.len() >= history::MAX_SEGMENTS_A_WRITE {
+            return None;
+        }
+        let account = self.without_kept(base.state.live()?.clone());
+        let segment = history::due(&account).into_iter().next()?;
+        Some((account, segment))
+    }
+
+    /// The account without what this write has put into segments. One that is not its next says nothing about it: it is of
+    /// another life, or the account is older than the segment.
+    fn without_kept(&self, account: Account) -> Account {
+        self.kept.iter().fold(account, |account, segment| {
+            account.clone().archive(segment).unwrap_or(account)
+        })
     }
 }

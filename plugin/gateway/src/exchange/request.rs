@@ -8,7 +8,7 @@ use crate::accounts::job::Job;
 use crate::accounts::keys::{AccountKey, CustomerId};
 use crate::accounts::list::{List, Listing, Part};
 use crate::accounts::marks::{Kind, RequestDigest};
-use crate::accounts::read::Read;
+use crate::accounts::read::{Read, Wanted};
 use crate::accounts::write::Write;
 use crate::api::bad_input::BadInput;
 use crate::api::body::{self, Entry, Rules};
@@ -146,9 +146,9 @@ impl Accepted {
             } => (operation, customer, site),
         };
         let key = AccountKey::new(tenant, &customer);
-        let asked = match operation {
-            route::Operation::Balance => Asked::Balance(customer),
-            route::Operation::Summary => Asked::Summary(customer),
+        let (asked, wanted) = match operation {
+            route::Operation::Balance => (Asked::Balance(customer), Wanted::Account),
+            route::Operation::Summary => (Asked::Summary(customer), Wanted::History),
             _ => {
                 let request = Change {
                     operation,
@@ -170,7 +170,7 @@ impl Accepted {
                 return Ok((asked, Job::Write(Write::new(key, change))));
             }
         };
-        Ok((asked, Job::Read(Read::new(key))))
+        Ok((asked, Job::Read(Read::new(key, wanted))))
     }
 }
 
@@ -235,13 +235,14 @@ impl Asked {
                 let balance = account.balance(now);
                 Ok(Reply::json(200, render::balance(balance)))
             }
-            (Outcome::Read(Some(account)), Self::Summary(customer)) => {
-                let body = render::summary(&customer, &account, now);
+            (Outcome::History(history), Self::Summary(customer)) => {
+                let body = render::summary(&customer, &history, now);
                 Ok(Reply::json(200, body))
             }
             (Outcome::Read(None), Self::Balance(customer) | Self::Summary(customer)) => {
                 Err(Failure::UnknownCustomer(customer))
             }
+            (Outcome::HistoryTooLong, _) => Err(BadInput::HistoryTooLong.into()),
             (Outcome::Listed(listing), Self::List { paged, with_total }) => {
                 list_reply(&listing, paged, with_total, config, now)
             }
@@ -281,9 +282,9 @@ fn list_reply(
     now: Timestamp,
 ) -> Result<Reply, Failure> {
     let mut body = render::List::new(config.summary_batch.max_bytes);
-    for (customer, document) in &listing.documents {
-        let account = Listing::account(customer, document).map_err(Failure::Corrupt)?;
-        if !body.push(customer, &account, now) {
+    for (customer, stored) in &listing.accounts {
+        let history = Listing::history(customer, stored).map_err(Failure::Corrupt)?;
+        if !body.push(customer, &history, now) {
             return Err(BadInput::ListTooLong.into());
         }
     }
@@ -294,7 +295,7 @@ fn list_reply(
     }
     if paged
         && listing.more
-        && let Some((last, _)) = listing.documents.last()
+        && let Some((last, _)) = listing.accounts.last()
     {
         reply = reply.with("x-next-cursor", input::cursor(last));
     }

@@ -3,8 +3,8 @@
 mod properties;
 
 use ledger::{
-    Applied, Description, EntryId, Fingerprint, Identity, KeyDigest, KeyUse, NewLot, Operation,
-    OperationMark, Points, Record, Redemption, ReferenceId, State, Timestamp, apply,
+    Applied, Description, EntryId, Fingerprint, Identity, KeyDigest, KeyUse, Looked, NewLot,
+    Operation, OperationMark, Points, Record, Redemption, ReferenceId, State, Timestamp, apply,
 };
 use prost::Message;
 
@@ -66,7 +66,12 @@ fn after(operations: &[Operation]) -> Option<Record> {
     let mut record = None;
     for (second, operation) in (0_i64..).zip(operations) {
         let state = record.clone().map_or(State::Absent, State::from);
-        if let Ok(Applied::Changed(next)) = apply(&state, operation, t(NOW + second * 1000)) {
+        if let Ok(Applied::Changed(next)) = apply(
+            &state,
+            operation,
+            &Looked::nothing(operation),
+            t(NOW + second * 1000),
+        ) {
             record = Some(next);
         }
     }

@@ -217,7 +217,8 @@ fn nearly_full() -> Vec<u8> {
                 validity_months: None,
             },
         };
-        let applied = ledger::apply(&state, &operation, now.expect("a time"));
+        let looked = ledger::Looked::nothing(&operation);
+        let applied = ledger::apply(&state, &operation, &looked, now.expect("a time"));
         let Ok(ledger::Applied::Changed(next)) = applied else {
             panic!("not applied: {applied:?}");
         };
