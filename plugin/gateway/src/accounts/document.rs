@@ -31,6 +31,10 @@ mod proto {
 /// long before.
 pub const MAX_DOCUMENT_BYTES: usize = 1024 * 1024;
 
+/// What only redemptions may use of [`MAX_DOCUMENT_BYTES`]: an account whose document is full can be used up. It holds
+/// the newest entries, a redemption from many lots and the keys of some hundred requests.
+pub const REDEEM_RESERVE_BYTES: usize = 64 * 1024;
+
 /// The format that is written.
 const FORMAT: u32 = 2;
 

@@ -14,7 +14,7 @@
 use bytes::Bytes;
 use ledger::{Account, Applied, Looked, Operation, Record, Refusal, Replay, Segment, State};
 
-use super::document::{self, DocumentError, MAX_DOCUMENT_BYTES, segment};
+use super::document::{self, DocumentError, MAX_DOCUMENT_BYTES, REDEEM_RESERVE_BYTES, segment};
 use super::history::{self, Answered, Put, Walk};
 use super::job::{Corrupt, Outcome, Progress, Written};
 use super::keys::{AccountKey, HistoryKeys};
@@ -305,7 +305,12 @@ impl Write {
             }
         };
         let document = document::encode(&next);
-        if matches!(next, Record::Live(_)) && document.len() > MAX_DOCUMENT_BYTES {
+        let reserved = match self.operation {
+            Operation::Redeem { .. } => 0,
+            _ => REDEEM_RESERVE_BYTES,
+        };
+        let taken = document.len().saturating_add(reserved);
+        if matches!(next, Record::Live(_)) && taken > MAX_DOCUMENT_BYTES {
             return Err(Refusal::AccountFull);
         }
         self.looked.sent(&base.state);
