@@ -1,7 +1,7 @@
 //! Accounts that would take a test too many requests to fill.
 
 use ledger::{
-    Account, AccountParts, Archived, Balance, Description, Entry, EntryId, EntryKind, Identity,
+    Account, AccountParts, Balance, Description, Entry, EntryId, EntryKind, Fingerprint, Identity,
     Memory, OpenLot, Points, Record, Segment, Timestamp,
 };
 
@@ -46,7 +46,7 @@ fn account_of(lots: u64, id_bytes: usize, description_bytes: usize) -> Account {
         updated_at: now,
         opened_by: None,
         lots: open,
-        archived: None::<Archived>,
+        archived: None,
         entries,
         memory: Memory::default(),
     };
@@ -65,6 +65,28 @@ pub(crate) fn long_document(entries: u64, description_bytes: usize) -> Vec<u8> {
     let mut document = document::encode(&Record::Live(account));
     document[1] = 1;
     document
+}
+
+/// The same without descriptions, with ids that a client chose: `000001`, `000002` and so on.
+pub(crate) fn long_document_with_given_ids(entries: u64) -> Vec<u8> {
+    let account = account_of(entries, 6, 0);
+    let given = |entry: &Entry| {
+        let mut entry = entry.clone();
+        entry.identity.fingerprint = Some(Fingerprint([7; 16]));
+        entry
+    };
+    let parts = AccountParts {
+        generation: 1,
+        created_at: account.created_at(),
+        updated_at: account.updated_at(),
+        opened_by: None,
+        lots: account.lots().to_vec(),
+        archived: None,
+        entries: account.entries().map(given).collect(),
+        memory: Memory::default(),
+    };
+    let account = Account::from_parts(parts).expect("an account");
+    document::encode(&Record::Live(account))
 }
 
 /// Puts an account with so many open lots, all entries of which are in segments.
