@@ -289,13 +289,17 @@ impl Write {
     }
 
     /// Prepares the commit of `next`, unless it has grown over what the engine takes; or first that of a segment, when
-    /// entries are to leave the document. A tombstone is never refused: it is bounded by what an account may hold, and a
+    /// entries are to leave the document, for which the base has to come from the engine. A tombstone is never refused: it is bounded by what an account may hold, and a
     /// deletion must always be possible.
     fn commit(&mut self, next: Record, base: Base) -> Result<(), Refusal> {
         let next = match next {
             Record::Erased(tombstone) => Record::Erased(tombstone),
             Record::Live(account) => {
                 if let Some((account, segment)) = self.next_segment(&base) {
+                    if !base.confirmed {
+                        self.phase = Phase::Reading;
+                        return Ok(());
+                    }
                     let put = Put::new(&HistoryKeys::of(&self.key), segment);
                     let (base, account) = (Box::new(base), Box::new(account));
                     self.phase = Phase::Archiving { put, base, account };
@@ -326,7 +330,13 @@ impl Write {
         if self.kept.len() >= history::MAX_SEGMENTS_A_WRITE {
             return None;
         }
-        let account = self.without_kept(base.state.live()?.clone());
+        let account = base.state.live()?;
+        // Most of the time nothing is due, and nothing is copied.
+        if self.kept.is_empty() {
+            let segment = history::due(account).into_iter().next()?;
+            return Some((account.clone(), segment));
+        }
+        let account = self.without_kept(account.clone());
         let segment = history::due(&account).into_iter().next()?;
         Some((account, segment))
     }

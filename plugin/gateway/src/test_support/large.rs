@@ -89,10 +89,18 @@ pub(crate) fn long_document_with_given_ids(entries: u64) -> Vec<u8> {
     document::encode(&Record::Live(account))
 }
 
-/// Puts an account with so many open lots, all entries of which are in segments.
+/// Puts an account with so many open lots, with long ids, all entries of which are in segments.
 pub(crate) fn put_account_of_lots(engine: &mut Engine, customer: &str, lots: u64) {
+    put_in_segments(engine, customer, account_of(lots, EntryId::MAX_BYTES, 0));
+}
+
+/// Puts an account with so many entries, with descriptions of so many bytes, all of which are in segments.
+pub(crate) fn put_long_history(engine: &mut Engine, customer: &str, entries: u64, bytes: usize) {
+    put_in_segments(engine, customer, account_of(entries, 6, bytes));
+}
+
+fn put_in_segments(engine: &mut Engine, customer: &str, mut account: Account) {
     let key = key_of(customer);
-    let mut account = account_of(lots, EntryId::MAX_BYTES, 0);
     while account.entries().len() > 0 {
         let count = account.entries().len().min(SEGMENT_ENTRIES);
         let oldest = account.oldest(count).expect("as many entries");

@@ -32,6 +32,9 @@ const TAKE_BYTES: usize = 20;
 #[must_use]
 pub fn due(account: &Account) -> Vec<Segment> {
     let mut segments: Vec<Segment> = Vec::new();
+    if next_cut(account).is_none() {
+        return segments;
+    }
     let mut account = account.clone();
     while segments.len() < MAX_SEGMENTS_A_WRITE {
         let Some(count) = next_cut(&account) else {

@@ -1,6 +1,7 @@
 //! History that does not fit into a document: when it moves into segments, how they are written and read.
 //!
-//! How an entry moves. The writer has a *base*: a document of the account as the engine held it at some revision.
+//! How an entry moves. The writer has a *base*: a document of the account that the engine itself handed out for this write.
+//! One from shared data will not do: after the engine was restored from a backup it may tell of what never was.
 //! 1. [`due`] says which of the base's entries move, as segments.
 //! 2. Each is put where there is none yet ([`Put`]); one that stands there already is taken over.
 //! 3. The next document is computed from the base as always, then told of the segments ([`ledger::Account::archive`]) and
@@ -8,8 +9,8 @@
 //!
 //! Why a document never refers to a segment that is not there or is not true:
 //! - Entries never change, and a base was the engine's document at its revision, whether or not it still is: its entries are
-//!   facts of that life of the account. So a segment is true of its life whoever wrote it and however old the base was; an
-//!   entry of a commit whose outcome is not known is in no base.
+//!   facts of that life of the account. So a segment is true of its life whoever wrote it and however old the base is by
+//!   now; an entry of a commit whose outcome is not known is in no base.
 //! - Where a segment begins and ends depends on the entries alone, so gateways that archive at the same time, from the same
 //!   base or from different ones, write the same bytes under the same key. One of another version may cut differently; then
 //!   its segment is taken over as it is, if it holds what the base holds. None is ever overwritten.

@@ -55,7 +55,6 @@ fn redeem(id: String, points: u64) -> Operation {
 }
 
 fn after(state: &State, operation: &Operation, minute: i64) -> Account {
-    // What is done here has new ids, which need no look: so they are marked as looked for.
     let now = Timestamp::from_millis(NOW_MS + minute * MINUTE).expect("a time");
     let state = state.clone();
     match ledger::apply(&state, operation, &Looked::nothing(operation), now) {
@@ -245,7 +244,8 @@ fn a_customer_with_a_hundred_thousand_entries() {
                 segments.push(segment::encode(&kept).into());
             }
         }
-        if number % 64 == 40 {
+        // 67 has no factor in common with a segment's length: every length of the tail comes up.
+        if number % 67 == 0 {
             let document = document::encode(&Record::Live(account.clone()));
             assert_eq!(
                 document::decode(&document),
@@ -257,7 +257,7 @@ fn a_customer_with_a_hundred_thousand_entries() {
     }
     let account = state.live().expect("an account").clone();
     assert_eq!(account.sequence(), 100_000);
-    assert!(largest < 32 * 1024, "{largest} bytes");
+    assert!(largest < 12 * 1024, "{largest} bytes");
     assert_eq!(segments.len(), 1562);
     let document = document::encode(&Record::Live(account.clone())).into();
     let history = Stored { document, segments }.history().expect("a history");

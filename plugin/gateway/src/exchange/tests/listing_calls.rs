@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use etcd_wire::RangeRequest;
 use prost::Message;
-use serde_json::json;
 
 use super::listing::{fill, header, ids, list, numbered};
 use super::with_614;

@@ -6,11 +6,12 @@ use super::ledger_of_all::Audit;
 use super::scene::{DELAYED, Scene, client};
 use crate::accounts::document;
 use crate::accounts::history::{KEPT_ENTRIES, SEGMENT_ENTRIES};
+use crate::engine::Method;
 use crate::test_support::fault::Fault;
 use crate::test_support::large::{
-    key_of, long_document, long_document_with_given_ids, put_account_of_lots,
+    key_of, long_document, long_document_with_given_ids, put_account_of_lots, put_long_history,
 };
-use crate::test_support::{Request, World, config};
+use crate::test_support::{Request, World, config, config_with};
 
 const CUSTOMER: &str = "614";
 
@@ -61,6 +62,27 @@ fn a_long_document_becomes_shorter_at_its_next_write_and_nothing_is_missing() {
         }
         assert_eq!(*lot, as_before);
     }
+}
+
+#[test]
+fn only_what_the_engine_itself_told_is_put_into_a_segment() {
+    let mut world = World::single(config());
+    put_long(&mut world);
+    // Then 33 are left, and the next one is due with the 64th from now.
+    world.expect(201, &Request::add(CUSTOMER, &json!({"points": 1})));
+    let mut calls = Vec::new();
+    for _ in 0..65 {
+        let before = world.calls.len();
+        world.expect(201, &Request::add(CUSTOMER, &json!({"points": 1})));
+        let methods = world.calls[before..].iter().map(|(_, call)| call.method);
+        calls.push(methods.collect::<Vec<_>>());
+    }
+    let from_shared_data = vec![Method::Txn];
+    let from_the_engine = vec![Method::Range, Method::Txn, Method::Txn];
+    assert_eq!(calls[63], from_the_engine);
+    calls.remove(63);
+    assert!(calls.iter().all(|it| *it == from_shared_data), "{calls:?}");
+    assert_eq!(Audit::of(&world, CUSTOMER).archived(), 128);
 }
 
 #[test]
@@ -271,4 +293,37 @@ fn a_segment_that_no_document_refers_to_is_taken_over_or_told() {
     let document = document.expect("a document").value.clone();
     assert_eq!(document, other, "nothing was changed");
     assert!(document::decode(&document).is_ok());
+}
+
+#[test]
+fn a_history_that_is_too_long_for_one_answer_is_refused_and_the_account_goes_on() {
+    let mut world = World::single(config_with(&json!({
+        "summary_batch": {"max_accounts": 10, "max_bytes": 1024 * 1024},
+    })));
+    put_long_history(&mut world.engine, CUSTOMER, 8200, 4096);
+    for path in ["/customer/614/summary", "/summaryBatch"] {
+        let reply = world.reply(&Request::get(path));
+        assert_eq!(reply.status, 400, "{path}");
+        let body = String::from_utf8_lossy(&reply.body);
+        assert!(body.contains("is too long for one answer"), "{body}");
+    }
+    assert_eq!(world.nodes[0].worker.held_bytes, 0);
+    world.expect(200, &Request::get("/customer/614"));
+    world.expect(201, &Request::redeem(CUSTOMER, &json!({"points": 8200})));
+    let reply = world.expect(200, &Request::get("/customer/614"));
+    assert_eq!(reply.body, b"0");
+}
+
+#[test]
+fn many_segments_are_read_a_few_at_a_time() {
+    let mut world = World::single(config());
+    put_long_history(&mut world.engine, CUSTOMER, 64 * 1200, 0);
+    let before = world.calls.len();
+    let reply = world.expect(200, &Request::get("/customer/614/summary"));
+    let body: Value = serde_json::from_slice(&reply.body).expect("JSON");
+    let added = body["summary"]["addedPointsList"].as_array().map(Vec::len);
+    assert_eq!(added, Some(64 * 1200));
+    // The document, a first page of 100, then pages of some 2 MiB.
+    let calls = world.calls.len() - before;
+    assert!((4..10).contains(&calls), "{calls} calls");
 }
