@@ -311,7 +311,7 @@ impl Exchange {
         worker: &Worker,
         host: &impl Host,
     ) -> Option<Result<Reply, Failure>> {
-        let Job::Read(key, terms) = job else {
+        let Job::Read(key, _, terms) = job else {
             return None;
         };
         let (answer, age_ms) = from_copy(asked, key, terms.copy?, worker, host.now(), host)?;
@@ -417,7 +417,7 @@ impl Frame {
 
 fn fallback(job: &Job) -> Option<Fallback> {
     match job {
-        Job::Read(key, terms) => terms.fallback.map(|bound| Fallback {
+        Job::Read(key, _, terms) => terms.fallback.map(|bound| Fallback {
             key: key.clone(),
             bound,
         }),

@@ -29,7 +29,10 @@ use self::lines::{LineId, Lines};
 use self::numbers::Numbers;
 use self::steady::SteadyClock;
 use crate::accounts::copies::Copies;
-use crate::accounts::job::{Job, Outcome};
+use crate::accounts::errand::Errand;
+use crate::accounts::history::Recall;
+use crate::accounts::job::{Job, Outcome, Wanted};
+use crate::accounts::keys::AccountKey;
 use crate::accounts::line::{Seat, Settled};
 use crate::config::Config;
 use crate::config_error::ConfigError;
@@ -83,6 +86,8 @@ pub struct Worker {
 struct Running {
     exchange: ExchangeId,
     place: Place,
+    /// The account whose whole history is wanted.
+    history: Option<AccountKey>,
     /// In milliseconds of the worker's steady clock.
     deadline_ms: i64,
 }
@@ -158,6 +163,9 @@ impl Worker {
         let now_ms = self.clock.now_ms(host);
         let mut calls = std::mem::take(&mut self.calls);
         calls.extend(self.lines.calls(&mut self.numbers, now_ms, host));
+        for (seat, look) in self.lines.take_looks() {
+            self.errands.begin(Errand::Look(Box::new(look)), seat);
+        }
         calls.extend(self.errands.calls(&mut self.numbers, now_ms, host));
         self.wake_settled();
         calls
@@ -197,7 +205,7 @@ impl Worker {
         job: Job,
         host: &impl Host,
     ) -> Result<(), Overloaded> {
-        let lists_full = matches!(job, Job::List(_)) && self.errands.len() >= MAX_LISTS;
+        let lists_full = matches!(job, Job::List(_)) && self.errands.lists() >= MAX_LISTS;
         let held_bytes = self.errands.held_bytes();
         let held_bytes = held_bytes.saturating_add(self.lines.held_bytes);
         if self.jobs.len() >= MAX_JOBS || held_bytes >= MAX_HELD_BYTES || lists_full {
@@ -210,13 +218,17 @@ impl Worker {
         let seat = Seat {
             ticket: self.numbers.next(),
             deadline_ms: self.clock.now_ms(host).saturating_add(budget_ms),
-            impatient: matches!(&job, Job::Read(_, terms) if terms.fallback.is_some()),
+            impatient: matches!(&job, Job::Read(_, _, terms) if terms.fallback.is_some()),
+        };
+        let history = match &job {
+            Job::Read(key, Wanted::History, _) => Some(key.clone()),
+            _ => None,
         };
         let place = match job {
-            Job::Read(key, _) => Place::Reads(self.lines.read(key, seat)),
+            Job::Read(key, ..) => Place::Reads(self.lines.read(key, seat)),
             Job::Change(key, operation) => Place::Changes(self.lines.change(key, seat, operation)),
             Job::List(list) => {
-                self.errands.begin(*list, seat);
+                self.errands.begin(Errand::List(list), seat);
                 Place::Errand
             }
         };
@@ -226,6 +238,7 @@ impl Worker {
             Running {
                 exchange,
                 place,
+                history,
                 deadline_ms: seat.deadline_ms,
             },
         );
@@ -323,20 +336,57 @@ impl Worker {
     /// Takes a job out of where it waits.
     fn forget(&mut self, ticket: u64) {
         match self.jobs.get(&ticket).map(|running| running.place) {
-            Some(Place::Reads(line) | Place::Changes(line)) => self.lines.forget(line, ticket),
+            Some(Place::Reads(line)) => self.lines.forget(line, ticket),
+            Some(Place::Changes(line)) => {
+                self.errands.forget(ticket);
+                self.lines.forget(line, ticket);
+            }
             Some(Place::Errand) => self.errands.forget(ticket),
             None => {}
         }
     }
 
-    /// Wakes the exchanges of all jobs that have ended.
+    /// Wakes the exchanges of all jobs that have ended, and lets those go on that have not.
     fn wake_settled(&mut self) {
+        for (ticket, looked) in self.errands.take_looked() {
+            let place = self.jobs.get(&ticket).map(|running| running.place);
+            if let Some(Place::Changes(line)) = place {
+                self.lines.looked(line, ticket, looked);
+            }
+        }
         for settled in self.lines.take_settled() {
-            self.wake(settled);
+            if !self.recall(&settled) {
+                self.wake(settled);
+            }
         }
         for settled in self.errands.take_settled() {
+            // A change whose look came to an end of its own still stands in its line.
+            self.forget(settled.ticket);
             self.wake(settled);
         }
+    }
+
+    /// Goes on with a read of which more is wanted than the document. Whether it is one.
+    fn recall(&mut self, settled: &Settled) -> bool {
+        let Settled { ticket, outcome } = settled;
+        let Some(running) = self.jobs.get_mut(ticket) else {
+            return false;
+        };
+        let (Some(key), Outcome::Read { account, .. }) = (&running.history, outcome) else {
+            return false;
+        };
+        let account = account.as_deref();
+        let Some(recall) = account.and_then(|account| Recall::of(key, account)) else {
+            return false;
+        };
+        let seat = Seat {
+            ticket: *ticket,
+            deadline_ms: running.deadline_ms,
+            impatient: false,
+        };
+        running.place = Place::Errand;
+        self.errands.begin(Errand::Recall(Box::new(recall)), seat);
+        true
     }
 
     fn wake(&mut self, settled: Settled) {

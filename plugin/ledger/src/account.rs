@@ -5,11 +5,11 @@
 
 use std::sync::Arc;
 
-use crate::{Balance, Entry, Identity, Memory, OpenLot, Summary, Timestamp, summary};
+use crate::{Archived, Balance, Entry, Identity, Memory, OpenLot, Timestamp};
 
-/// The most entries that an account may hold, counting the operations of earlier lives that it still remembers. It keeps
-/// the document of an account within what one write may carry.
-pub const MAX_ENTRIES: usize = 10_000;
+/// The most open lots that an account may have, counting the operations of earlier lives that it still remembers: of what
+/// cannot leave an account, all that grows with its use. How many entries it has had is not bounded.
+pub const MAX_OPEN_LOTS: usize = 10_000;
 
 /// What there is for one customer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +68,7 @@ pub struct Account {
     pub(crate) updated_at: Timestamp,
     pub(crate) opened_by: Option<Identity>,
     pub(crate) lots: Vec<OpenLot>,
+    pub(crate) archived: Option<Archived>,
     // Shared, because a state is cloned for every write and entries never change.
     pub(crate) entries: Vec<Arc<Entry>>,
     pub(crate) memory: Memory,
@@ -81,7 +82,8 @@ impl Account {
 
     /// The sequence number of the newest entry; 0 while there is none.
     pub fn sequence(&self) -> u64 {
-        self.entries.last().map_or(0, |entry| entry.sequence)
+        let left = self.archived.map_or(0, |archived| archived.sequence);
+        self.entries.last().map_or(left, |entry| entry.sequence)
     }
 
     /// The now of the write that began this life.
@@ -104,7 +106,12 @@ impl Account {
         &self.lots
     }
 
-    /// The history in the order of writing.
+    /// The newest entry that has left the account, if any has.
+    pub fn archived(&self) -> Option<&Archived> {
+        self.archived.as_ref()
+    }
+
+    /// The entries that have not left the account, in the order of writing.
     pub fn entries(&self) -> impl ExactSizeIterator<Item = &Entry> + Clone {
         self.entries.iter().map(|entry| entry.as_ref())
     }
@@ -137,11 +144,6 @@ impl Account {
             since: ends.filter(|end| *end <= now).max(),
             until: self.next_change_at(clock),
         }
-    }
-
-    /// The balance with the whole history behind it.
-    pub fn summary(&self, clock: Timestamp) -> Summary<'_> {
-        summary(self.entries(), clock.max(self.updated_at))
     }
 
     pub(crate) fn active_at(&self, now: Timestamp) -> Balance {

@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use crate::entry::is_valid_at;
 use crate::{
-    Account, Balance, Entry, EntryKind, Identity, MAX_ENTRIES, Memory, NewLot, OpenLot, Operation,
-    OperationMark, Points, Record, Redemption, State, Take, Timestamp, Tombstone,
+    Account, Balance, Entry, EntryKind, Identity, Looked, MAX_OPEN_LOTS, Memory, NewLot, OpenLot,
+    Operation, OperationMark, Points, Record, Redemption, RetiredHistory, State, Take, Timestamp,
+    Tombstone, Unseen,
 };
 
 /// What became of an operation that was not refused.
@@ -24,6 +25,8 @@ pub enum Applied {
     Remembered(Record),
     /// There was nothing to do: a deletion found no account.
     Unchanged,
+    /// This cannot be told before that history was looked through; then to be asked again. It may take several turns.
+    Unseen(Unseen),
 }
 
 /// By what an operation was recognised as done before.
@@ -53,27 +56,42 @@ pub enum Refusal {
         /// What is active.
         active: Balance,
     },
-    /// The balance would pass [`Balance::MAX`]; out of reach as long as [`MAX_ENTRIES`] of the largest size stay below it.
+    /// The balance would pass [`Balance::MAX`]; out of reach as long as [`MAX_OPEN_LOTS`] of the largest size stay below it.
     BalanceLimit,
     /// `created_at` lies after now.
     CreatedInFuture,
-    /// The account already holds [`MAX_ENTRIES`].
+    /// The account already holds [`MAX_OPEN_LOTS`].
     AccountFull,
 }
 
 /// Applies one operation to the state of one customer's account, at `clock` or at the time of the last write, whichever
-/// is later.
+/// is later. `looked` is what is known about this operation in history that has left the account; what was looked up for
+/// another operation counts as nothing.
 ///
 /// # Errors
 /// The first refusal, in order of precedence, that the operation meets; the state is then as if nothing had been asked.
-pub fn apply(state: &State, operation: &Operation, clock: Timestamp) -> Result<Applied, Refusal> {
+pub fn apply(
+    state: &State,
+    operation: &Operation,
+    looked: &Looked,
+    clock: Timestamp,
+) -> Result<Applied, Refusal> {
     let now = state.now(clock);
     let mark = operation.mark();
-    if let Some(replay) = recognise(state, mark, now)? {
-        return Ok(match remember_key(state, mark, replay, now) {
-            Some(record) => Applied::Remembered(record),
-            None => Applied::Replayed(replay),
-        });
+    let nothing = Looked::nothing(operation);
+    let looked = match looked.is_of(&mark.identity) {
+        true => looked,
+        false => &nothing,
+    };
+    match recognise(state, mark, looked, now)? {
+        Recognised::New => {}
+        Recognised::Unseen(unseen) => return Ok(Applied::Unseen(unseen)),
+        Recognised::Done(replay) => {
+            return Ok(match remember_key(state, mark, replay, now) {
+                Some(record) => Applied::Remembered(record),
+                None => Applied::Replayed(replay),
+            });
+        }
     }
     match operation {
         Operation::Create { mark, start } => create(state, mark, start.as_ref(), now),
@@ -83,35 +101,56 @@ pub fn apply(state: &State, operation: &Operation, clock: Timestamp) -> Result<A
     }
 }
 
+/// Whether an operation was done before.
+enum Recognised {
+    New,
+    Done(Replay),
+    Unseen(Unseen),
+}
+
 /// By what the operation is known as done before, in this life of the account or in an earlier one. A key or an id that
 /// belongs to something else is refused; an id of an earlier life with another request is free again.
 fn recognise(
     state: &State,
     mark: &OperationMark,
+    looked: &Looked,
     now: Timestamp,
-) -> Result<Option<Replay>, Refusal> {
+) -> Result<Recognised, Refusal> {
     let (account, memory) = match state {
-        State::Absent => return Ok(None),
+        State::Absent => return Ok(Recognised::New),
         State::Live(account) => (Some(account), &account.memory),
         State::Erased(tombstone) => (None, &tombstone.memory),
     };
+    let archived = account.and_then(|account| looked.holder_in(account.generation));
     let holder = account.and_then(|account| account.holder_of(&mark.identity));
-    let same = holder == Some(&mark.identity) || memory.has_retired(&mark.identity, now);
-    if same && mark.identity.fingerprint.is_none() {
-        return Ok(Some(Replay::Own));
+    let holder = holder.or(archived);
+    let same = holder == Some(&mark.identity)
+        || memory.has_retired(&mark.identity, now)
+        || looked.has_retired(memory, now);
+    let is_generated = mark.identity.fingerprint.is_none();
+    // What was found is certain, however much was not looked at.
+    let unseen = match same {
+        true => None,
+        false => looked.unseen(state, now),
+    };
+    match unseen {
+        Some(unseen) if is_generated => return Ok(Recognised::Unseen(unseen)),
+        None if same && is_generated => return Ok(Recognised::Done(Replay::Own)),
+        _ => {}
     }
     if let Some(key) = &mark.key
         && let Some(known) = memory.request_of(key, now)
     {
         return match known == key {
-            true => Ok(Some(Replay::Key)),
+            true => Ok(Recognised::Done(Replay::Key)),
             false => Err(Refusal::KeyReused),
         };
     }
-    match holder {
-        _ if same => Ok(Some(Replay::Id)),
-        Some(_) => Err(Refusal::IdReused),
-        None => Ok(None),
+    match (unseen, holder) {
+        (None, _) if same => Ok(Recognised::Done(Replay::Id)),
+        (Some(unseen), _) => Ok(Recognised::Unseen(unseen)),
+        (None, Some(_)) => Err(Refusal::IdReused),
+        (None, None) => Ok(Recognised::New),
     }
 }
 
@@ -190,6 +229,13 @@ fn delete(state: &State, mark: &OperationMark, now: Timestamp) -> Applied {
         memory.retire(&entry.identity, entry.recorded_at, now);
     }
     memory.retire(&mark.identity, now, now);
+    memory
+        .histories
+        .extend(account.archived.map(|archived| RetiredHistory {
+            generation: account.generation,
+            archived: archived.sequence,
+            at: now,
+        }));
     Applied::Changed(Record::Erased(Tombstone {
         generation: account.generation,
         updated_at: now,
@@ -212,6 +258,7 @@ fn begin(state: &State, mark: &OperationMark, now: Timestamp) -> Result<Account,
         updated_at: now,
         opened_by: None,
         lots: Vec::new(),
+        archived: None,
         entries: Vec::new(),
         memory,
     })
@@ -243,6 +290,7 @@ impl Account {
             false => active,
         };
         let created_at = created(lot.created_at, now)?;
+        self.check_room()?;
         let sequence = self.next_sequence()?;
         if opens {
             self.open(OpenLot {
@@ -328,13 +376,12 @@ impl Account {
     }
 
     fn next_sequence(&self) -> Result<u64, Refusal> {
-        self.check_room()?;
         self.sequence().checked_add(1).ok_or(Refusal::AccountFull)
     }
 
     fn check_room(&self) -> Result<(), Refusal> {
-        let held = self.entries.len().saturating_add(self.memory.retired.len());
-        match held < MAX_ENTRIES {
+        let held = self.lots.len().saturating_add(self.memory.retired.len());
+        match held < MAX_OPEN_LOTS {
             true => Ok(()),
             false => Err(Refusal::AccountFull),
         }

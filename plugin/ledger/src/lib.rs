@@ -1,8 +1,9 @@
 //! The rules of reward points: accounts, lots, redeeming, expiry, history. Pure.
 //!
 //! One function decides everything: [`apply`] takes the state of one customer's account, one [`Operation`] and a clock
-//! reading, and answers with the next state, with "already done", or with a [`Refusal`]. Reading is three functions of an
-//! [`Account`]: its balance, for how long that balance holds by itself, and its summary.
+//! reading, and answers with the next state, with "already done", or with a [`Refusal`]. Reading is three functions: the
+//! balance of an [`Account`], for how long that balance holds by itself, and the summary of its whole [`History`]. Old
+//! entries may be kept apart from the account, in [`Segment`]s.
 //!
 //! The crate knows no HTTP, no tenant, no storage and no clock; times and operation ids are handed in. Invariants: the
 //! balance is the fold of the history and never negative; what a redemption took from its lots sums to its points; an
@@ -26,19 +27,26 @@
 mod account;
 mod amount;
 mod apply;
+mod archive;
 mod entry;
+mod history;
+mod look;
 mod memory;
 mod operation;
 mod parts;
+mod replay;
 mod summary;
 mod text;
 mod time;
 
-pub use account::{Account, BalanceSpan, MAX_ENTRIES, Record, State, Tombstone};
+pub use account::{Account, BalanceSpan, MAX_OPEN_LOTS, Record, State, Tombstone};
 pub use amount::{Balance, Points};
 pub use apply::{Applied, Refusal, Replay, apply};
+pub use archive::{Archived, NotItsNext, Segment};
 pub use entry::{Entry, EntryKind, OpenLot, Take};
-pub use memory::{Memory, REMEMBERED_MS, RetiredOperation, UsedKey};
+pub use history::History;
+pub use look::{Looked, OutOfOrder, Unseen};
+pub use memory::{Memory, REMEMBERED_MS, RetiredHistory, RetiredOperation, UsedKey};
 pub use operation::{
     Fingerprint, Identity, KeyDigest, KeyUse, NewLot, Operation, OperationMark, Redemption,
 };

@@ -26,13 +26,27 @@ pub struct RetiredOperation {
     pub at: Timestamp,
 }
 
+/// History that had left the account when its life ended. Whatever keeps it has to keep it as long as it is remembered:
+/// the operations in it may come again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RetiredHistory {
+    /// Which life of the account ended.
+    pub generation: u64,
+    /// The newest entry that had left it: 1 at least.
+    pub archived: u64,
+    /// The end of that life.
+    pub at: Timestamp,
+}
+
 /// Recent keys and retired operations, each list in ascending order of time.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Memory {
     /// Keys used in this life and in earlier ones.
     pub keys: Vec<UsedKey>,
-    /// Operations of earlier lives, deletions among them.
+    /// Operations of earlier lives, deletions among them, but for those in `histories`.
     pub retired: Vec<RetiredOperation>,
+    /// Where the older operations of earlier lives are, by generation.
+    pub histories: Vec<RetiredHistory>,
 }
 
 impl Memory {
@@ -58,6 +72,9 @@ impl Memory {
             .retired
             .retain(|retired| is_remembered(retired.at, now));
         memory
+            .histories
+            .retain(|history| is_remembered(history.at, now));
+        memory
             .keys
             .extend(mark.key.map(|key| UsedKey { key, at: now }));
         memory
@@ -67,13 +84,18 @@ impl Memory {
     /// retry that comes late finds no account to tell it from a new operation. A generated id comes again only from the
     /// gateway that made it, soon or never.
     pub(crate) fn retire(&mut self, identity: &Identity, done_at: Timestamp, now: Timestamp) {
-        if identity.fingerprint.is_some() || is_remembered(done_at, now) {
+        if Memory::retires(identity, done_at, now) {
             let identity = identity.clone();
             self.retired.push(RetiredOperation { identity, at: now });
         }
     }
+
+    /// Whether an operation, done at `done_at`, of a life that ended at `end` is one that may come again.
+    pub(crate) fn retires(identity: &Identity, done_at: Timestamp, end: Timestamp) -> bool {
+        identity.fingerprint.is_some() || is_remembered(done_at, end)
+    }
 }
 
-fn is_remembered(at: Timestamp, now: Timestamp) -> bool {
+pub(crate) fn is_remembered(at: Timestamp, now: Timestamp) -> bool {
     now.millis_since(at) <= REMEMBERED_MS
 }

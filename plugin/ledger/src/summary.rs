@@ -3,8 +3,6 @@
 //! What was used of a lot is not stored with it: it follows from what the redemptions took. So the summary can be made
 //! from entries wherever they are kept, as long as all of one life are given in their order.
 
-use std::collections::BTreeMap;
-
 use crate::entry::is_valid_at;
 use crate::{Balance, Description, Entry, EntryId, EntryKind, Points, ReferenceId, Timestamp};
 
@@ -59,7 +57,9 @@ pub struct RedeemedView<'a> {
 
 /// The summary at `now` of all entries of one life of an account, given in the order of writing.
 pub fn summary<'a>(entries: impl IntoIterator<Item = &'a Entry>, now: Timestamp) -> Summary<'a> {
-    let mut added: BTreeMap<u64, AddedView<'a>> = BTreeMap::new();
+    let mut added: Vec<AddedView<'a>> = Vec::new();
+    // Of each lot, ascending: where it stands in `added` is where its number stands here.
+    let mut numbers: Vec<u64> = Vec::new();
     let mut redeemed = Vec::new();
     for entry in entries {
         match &entry.kind {
@@ -67,13 +67,16 @@ pub fn summary<'a>(entries: impl IntoIterator<Item = &'a Entry>, now: Timestamp)
                 reference_id,
                 valid_until,
             } => {
-                let view = added_view(entry, reference_id.as_ref(), *valid_until);
-                added.insert(entry.sequence, view);
+                numbers.push(entry.sequence);
+                added.push(added_view(entry, reference_id.as_ref(), *valid_until));
             }
             EntryKind::Redeemed { takes } => {
                 redeemed.push(redeemed_view(entry));
                 for take in takes {
-                    if let Some(lot) = added.get_mut(&take.lot) {
+                    let place = numbers.binary_search(&take.lot);
+                    if let Ok(place) = place
+                        && let Some(lot) = added.get_mut(place)
+                    {
                         lot.used_points = lot.used_points.saturating_add(take.points.get());
                         lot.used_with.push(&entry.identity.id);
                     }
@@ -81,7 +84,6 @@ pub fn summary<'a>(entries: impl IntoIterator<Item = &'a Entry>, now: Timestamp)
             }
         }
     }
-    let mut added: Vec<_> = added.into_values().collect();
     // Stable: what was created at the same time stays in the order of writing.
     added.sort_by_key(|lot| lot.created_at);
     redeemed.sort_by_key(|redemption: &RedeemedView<'_>| redemption.created_at);

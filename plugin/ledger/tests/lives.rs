@@ -85,7 +85,7 @@ fn a_second_life_starts_at_zero_with_the_next_generation() {
                 .entries()
                 .all(|entry| entry.identity.id.as_str() == "n")
         );
-        check_invariants(account, t(NOON + 2 * HOUR));
+        check_invariants(&story, t(NOON + 2 * HOUR));
     }
 }
 

@@ -29,7 +29,8 @@ fn a_lot_counts_until_the_millisecond_before_its_end() {
 fn a_lot_that_ends_now_or_earlier_is_accepted_and_expired() {
     for (valid_until, active) in [(NOON - 1000, 0), (NOON, 0), (NOON + 1, 5)] {
         let story = Story::of([add(generated("a"), lot_until(5, valid_until))]);
-        let summary = story.account().summary(t(NOON));
+        let history = story.history();
+        let summary = history.summary(t(NOON));
         assert_eq!(summary.active.get(), active, "{valid_until}");
         assert_eq!(summary.added.len(), 1, "expired lots stay listed");
         assert_eq!(
@@ -62,7 +63,8 @@ fn validity_defaults_to_the_months_of_the_site_then_to_never() {
         let mut story = Story::new();
         let added = story.run(&add(generated("a"), lot), now.as_millis());
         assert_eq!(added, Ok(Outcome::Changed));
-        let summary = story.account().summary(now);
+        let history = story.history();
+        let summary = history.summary(now);
         assert_eq!(summary.added[0].valid_until, expected);
     }
 }
@@ -78,7 +80,8 @@ fn validity_counts_from_now_also_when_a_lot_is_backdated() {
     let mut story = Story::new();
     let added = story.run(&add(generated("a"), lot), now.as_millis());
     assert_eq!(added, Ok(Outcome::Changed));
-    let summary = story.account().summary(now);
+    let history = story.history();
+    let summary = history.summary(now);
     assert_eq!(
         summary.added[0].valid_until,
         Some(time("2024-04-15T00:00:00Z"))
@@ -156,7 +159,8 @@ fn lots_are_consumed_by_end_then_creation_then_id() {
             let id = format!("r{step}");
             let outcome = story.run(&redeem(generated(&id), 10), NOON + 60);
             assert_eq!(outcome, Ok(Outcome::Changed), "{what}");
-            let summary = story.account().summary(t(NOON + 60));
+            let history = story.history();
+            let summary = history.summary(t(NOON + 60));
             let used = summary
                 .added
                 .iter()
@@ -194,7 +198,7 @@ fn a_redemption_spans_lots_and_names_itself_in_each() {
         .map(|entry| entry.balance_after.get())
         .collect();
     assert_eq!(after, [5, 10, 15, 8, 4]);
-    check_invariants(story.account(), t(NOON + 11));
+    check_invariants(&story, t(NOON + 11));
 }
 
 #[test]
@@ -213,7 +217,7 @@ fn expired_lots_are_passed_over_and_stay_listed() {
         [],
         "neither expired nor empty lots are open"
     );
-    check_invariants(story.account(), t(NOON + 1000));
+    check_invariants(&story, t(NOON + 1000));
 }
 
 #[test]
@@ -253,7 +257,8 @@ fn a_slow_clock_reads_and_writes_at_the_last_write() {
         story.run(&redeem(generated("r"), 1), NOON),
         Ok(Outcome::Changed)
     );
-    let summary = story.account().summary(t(NOON));
+    let history = story.history();
+    let summary = history.summary(t(NOON));
     assert_eq!(summary.redeemed[0].created_at, t(NOON + 1000));
 }
 
@@ -347,10 +352,11 @@ fn backdating_reaches_to_now_and_orders_the_summary() {
         let redeemed = story.run(&redeem_at(generated(id), 1, created_at), NOON);
         assert_eq!(redeemed, Ok(Outcome::Changed));
     }
-    let summary = story.account().summary(t(NOON));
+    let history = story.history();
+    let summary = history.summary(t(NOON));
     let order: Vec<_> = summary.redeemed.iter().map(|r| r.id.as_str()).collect();
     assert_eq!(order, ["r2", "r1"]);
-    check_invariants(story.account(), t(NOON));
+    check_invariants(&story, t(NOON));
 }
 
 #[test]
@@ -364,7 +370,8 @@ fn several_adds_may_share_a_reference() {
         add(generated("a"), labelled()),
         add(generated("b"), labelled()),
     ]);
-    let summary = story.account().summary(t(NOON));
+    let history = story.history();
+    let summary = history.summary(t(NOON));
     for lot in &summary.added {
         assert_eq!(lot.reference_id.map(|r| r.as_str()), Some("order-1"));
         assert_eq!(lot.description.map(|d| d.as_str()), Some("for the order"));

@@ -52,7 +52,9 @@ fn used_key(at: i64) -> UsedKey {
 fn the_whole_is_restored() {
     let account = Account::from_parts(whole()).expect("nothing is broken");
     assert_eq!(account.balance(t(NOON)).get(), 4);
-    check_invariants(&account, t(NOON + 9));
+    let mut story = Story::new();
+    story.state = ledger::State::Live(account);
+    check_invariants(&story, t(NOON + 9));
 }
 
 type Break = fn(&mut AccountParts);
@@ -170,6 +172,7 @@ fn a_tombstone_is_checked_too() {
         generation: 1,
         updated_at: t(NOON),
         memory: ledger::Memory {
+            histories: Vec::new(),
             keys: vec![used_key(NOON - 1)],
             retired: vec![retired(NOON - 1), retired(NOON)],
         },

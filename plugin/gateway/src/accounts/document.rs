@@ -6,6 +6,7 @@
 //! where the bytes are kept is the caller's.
 
 mod read;
+pub mod segment;
 #[cfg(test)]
 mod tests;
 mod uuid;
@@ -25,12 +26,20 @@ mod proto {
     include!(concat!(env!("OUT_DIR"), "/rewardpoints.v1.rs"));
 }
 
-/// The most bytes that a document may have, as long as the whole history is in it: a batch of writes has to stay within
-/// what the engine takes in one request, 1.5 MiB for etcd.
+/// The most bytes that a document may have: a batch of writes has to stay within what the engine takes in one request,
+/// 1.5 MiB for etcd. Only open lots and what is remembered for a day bring a document near it; history moves into segments
+/// long before.
 pub const MAX_DOCUMENT_BYTES: usize = 1024 * 1024;
 
-/// The format that is written, and the only one that is read.
-const FORMAT: u32 = 1;
+/// What only redemptions may use of [`MAX_DOCUMENT_BYTES`]: an account whose document is full can be used up. It holds
+/// the newest entries, a redemption from many lots and the keys of some hundred requests.
+pub const REDEEM_RESERVE_BYTES: usize = 64 * 1024;
+
+/// The format that is written.
+const FORMAT: u32 = 2;
+
+/// The format before it, which is read as well: no history has left such a document.
+const WHOLE_FORMAT: u32 = 1;
 
 /// The first byte of a document: the tag of `format`.
 const FORMAT_TAG: u8 = 0x08;
@@ -91,7 +100,7 @@ pub fn encode(record: &Record) -> Vec<u8> {
 /// # Errors
 /// As for [`decode`], of what has to be looked at.
 pub fn is_live(bytes: &[u8]) -> Result<bool, DocumentError> {
-    check_format(bytes)?;
+    check_format(bytes, &[FORMAT, WHOLE_FORMAT])?;
     let message = proto::AccountDocument::decode(bytes).map_err(DocumentError::Malformed)?;
     match message.state {
         Some(proto::account_document::State::Live(_)) => Ok(true),
@@ -100,12 +109,27 @@ pub fn is_live(bytes: &[u8]) -> Result<bool, DocumentError> {
     }
 }
 
+/// The life and the newest entry up to which an account's history is in segments, if any of it is. Looks no further.
+///
+/// # Errors
+/// As for [`decode`], of what has to be looked at.
+pub fn archived(bytes: &[u8]) -> Result<Option<(u64, u64)>, DocumentError> {
+    check_format(bytes, &[FORMAT, WHOLE_FORMAT])?;
+    let message = proto::AccountDocument::decode(bytes).map_err(DocumentError::Malformed)?;
+    Ok(match message.state {
+        Some(proto::account_document::State::Live(live)) => live
+            .archived
+            .map(|archived| (live.generation, archived.sequence)),
+        _ => None,
+    })
+}
+
 /// Reads a document.
 ///
 /// # Errors
 /// The first reason, in the order of [`DocumentError`], for which it is not one of ours.
 pub fn decode(bytes: &[u8]) -> Result<State, DocumentError> {
-    check_format(bytes)?;
+    check_format(bytes, &[FORMAT, WHOLE_FORMAT])?;
     let message = proto::AccountDocument::decode(bytes).map_err(DocumentError::Malformed)?;
     // What the decoder did not know, or took in a longer form than ours, makes the difference.
     if message.encoded_len() != bytes.len() {
@@ -114,12 +138,12 @@ pub fn decode(bytes: &[u8]) -> Result<State, DocumentError> {
     read::state(message)
 }
 
-fn check_format(bytes: &[u8]) -> Result<(), DocumentError> {
+fn check_format(bytes: &[u8], known: &[u32]) -> Result<(), DocumentError> {
     let Some((&FORMAT_TAG, mut rest)) = bytes.split_first() else {
         return Err(DocumentError::NoFormat);
     };
     match prost::encoding::decode_varint(&mut rest) {
-        Ok(found) if found == u64::from(FORMAT) => Ok(()),
+        Ok(found) if known.iter().any(|&format| found == u64::from(format)) => Ok(()),
         Ok(found) => Err(DocumentError::UnknownFormat { found }),
         Err(_) => Err(DocumentError::NoFormat),
     }

@@ -5,19 +5,26 @@
 //! computed from is known to have been the account's at some moment after the operations arrived.
 
 use bytes::Bytes;
-use ledger::{Applied, Operation, Record, Refusal, Replay, State, Timestamp};
+use ledger::{Applied, Looked, Operation, Record, Refusal, Replay, Segment, State, Timestamp};
+use ledger::{NewLot, Unseen};
 
-use super::document::{self, MAX_DOCUMENT_BYTES};
+use super::document::{self, MAX_DOCUMENT_BYTES, REDEEM_RESERVE_BYTES};
 use super::job::Written;
 
 /// Operations that one change takes at most: its verdicts wait for one answer, and one worker applies them in one go.
 pub const MAX_FOLDED: usize = 64;
+
+/// Bytes of texts in the operations of one change, after which no further one is taken: what is folded must not make a
+/// document longer than what leaves it for a segment makes it shorter.
+pub const FULL_FOLD_BYTES: usize = 8 * 1024;
 
 /// One operation, and what is known of it besides.
 #[derive(Debug)]
 pub struct Folded<'a> {
     /// The operation.
     pub operation: &'a Operation,
+    /// What is known of it in history that has left the document.
+    pub looked: &'a Looked,
     /// Whether a commit of it was made whose outcome is not known, and only its client's own id tells it from a
     /// repetition.
     pub unsure: bool,
@@ -30,6 +37,8 @@ pub enum Verdict {
     Written(Written),
     /// Refused.
     Refused(Refusal),
+    /// Not judged: this has to be looked through first.
+    Unseen(Unseen),
 }
 
 /// The verdicts on the first operations, and the document that makes them true.
@@ -50,13 +59,14 @@ pub struct Next {
     pub document: Bytes,
 }
 
-/// Applies as many of the operations as one document takes, in their order, at the time `clock`.
+/// Applies as many of the operations as one document takes, in their order, at the time `clock`; and takes out of the
+/// document what `kept` holds, segments of the base that the engine is known to have.
 #[must_use]
-pub fn fold(base: &State, operations: &[Folded<'_>], clock: Timestamp) -> Fold {
-    let mut most = operations.len().min(MAX_FOLDED);
+pub fn fold(base: &State, operations: &[Folded<'_>], kept: &[Segment], clock: Timestamp) -> Fold {
+    let mut most = most_folded(operations);
     loop {
         let (taken, _) = operations.split_at_checked(most).unwrap_or_default();
-        match apply_all(base, taken, clock) {
+        match apply_all(base, taken, kept, clock) {
             Ok(fold) => return fold,
             Err(TooLarge) if most > 1 => most = most.checked_div(2).unwrap_or(1),
             // Alone it does not fit: it is done without its key being remembered, or refused.
@@ -65,10 +75,43 @@ pub fn fold(base: &State, operations: &[Folded<'_>], clock: Timestamp) -> Fold {
     }
 }
 
+fn most_folded(operations: &[Folded<'_>]) -> usize {
+    let mut bytes = 0_usize;
+    let before_full = operations.iter().take(MAX_FOLDED).take_while(|it| {
+        let fits = bytes < FULL_FOLD_BYTES;
+        bytes = bytes.saturating_add(text_bytes(it.operation));
+        fits
+    });
+    before_full.count()
+}
+
+fn text_bytes(operation: &Operation) -> usize {
+    let of_lot = |lot: &NewLot| {
+        let description = lot.description.as_ref().map_or(0, |it| it.as_str().len());
+        let reference = lot.reference_id.as_ref().map_or(0, |it| it.as_str().len());
+        description.saturating_add(reference)
+    };
+    let texts = match operation {
+        Operation::Create { start, .. } => start.as_ref().map_or(0, of_lot),
+        Operation::Add { lot, .. } => of_lot(lot),
+        Operation::Redeem { redemption, .. } => {
+            let description = redemption.description.as_ref();
+            description.map_or(0, |it| it.as_str().len())
+        }
+        Operation::Delete { .. } => 0,
+    };
+    texts.saturating_add(operation.mark().identity.id.as_str().len())
+}
+
 /// The document would pass [`MAX_DOCUMENT_BYTES`].
 struct TooLarge;
 
-fn apply_all(base: &State, operations: &[Folded<'_>], clock: Timestamp) -> Result<Fold, TooLarge> {
+fn apply_all(
+    base: &State,
+    operations: &[Folded<'_>],
+    kept: &[Segment],
+    clock: Timestamp,
+) -> Result<Fold, TooLarge> {
     let mut verdicts = Vec::with_capacity(operations.len());
     let mut changed: Option<State> = None;
     for it in operations {
@@ -79,12 +122,19 @@ fn apply_all(base: &State, operations: &[Folded<'_>], clock: Timestamp) -> Resul
             changed = Some(record.into());
         }
     }
-    let next = changed.and_then(record).map(keep).transpose()?;
+    // An account that is full can still be used up.
+    let redeems = |it: &Folded<'_>| matches!(it.operation, Operation::Redeem { .. });
+    let reserved = match operations.iter().all(redeems) {
+        true => 0,
+        false => REDEEM_RESERVE_BYTES,
+    };
+    let next = changed.and_then(|state| record(state, kept));
+    let next = next.map(|record| keep(record, reserved)).transpose()?;
     Ok(Fold { verdicts, next })
 }
 
 fn judge(state: &State, it: &Folded<'_>, clock: Timestamp) -> (Verdict, Option<Record>) {
-    match ledger::apply(state, it.operation, clock) {
+    match ledger::apply(state, it.operation, it.looked, clock) {
         Ok(Applied::Changed(next) | Applied::Remembered(next)) => {
             (Verdict::Written(Written::Done), Some(next))
         }
@@ -94,14 +144,16 @@ fn judge(state: &State, it: &Folded<'_>, clock: Timestamp) -> (Verdict, Option<R
             (Verdict::Written(Written::ReplayedByKey), None)
         }
         Ok(Applied::Replayed(_) | Applied::Unchanged) => (Verdict::Written(Written::Done), None),
+        Ok(Applied::Unseen(unseen)) => (Verdict::Unseen(unseen), None),
         Err(refusal) => (Verdict::Refused(refusal), None),
     }
 }
 
 /// A tombstone is never too large: it is bounded by what an account may hold, and a deletion must always be possible.
-fn keep(record: Record) -> Result<Next, TooLarge> {
+fn keep(record: Record, reserved: usize) -> Result<Next, TooLarge> {
     let document = document::encode(&record);
-    if matches!(record, Record::Live(_)) && document.len() > MAX_DOCUMENT_BYTES {
+    let taken = document.len().saturating_add(reserved);
+    if matches!(record, Record::Live(_)) && taken > MAX_DOCUMENT_BYTES {
         return Err(TooLarge);
     }
     Ok(Next {
@@ -110,16 +162,22 @@ fn keep(record: Record) -> Result<Next, TooLarge> {
     })
 }
 
-fn record(state: State) -> Option<Record> {
+/// The state to be kept, without the entries that segments hold. One that is not the account's next says nothing about it:
+/// it is of another life, or the account has let go of it already.
+fn record(state: State, kept: &[Segment]) -> Option<Record> {
     match state {
         State::Absent => None,
-        State::Live(account) => Some(Record::Live(account)),
+        State::Live(account) => Some(Record::Live(
+            kept.iter().fold(account, |account, segment| {
+                account.clone().archive(segment).unwrap_or(account)
+            }),
+        )),
         State::Erased(tombstone) => Some(Record::Erased(tombstone)),
     }
 }
 
 fn alone_too_large(base: &State, operations: &[Folded<'_>], clock: Timestamp) -> Fold {
-    let verdict = |it: &Folded<'_>| match ledger::apply(base, it.operation, clock) {
+    let verdict = |it: &Folded<'_>| match ledger::apply(base, it.operation, it.looked, clock) {
         Ok(Applied::Remembered(_)) => Verdict::Written(Written::Done),
         _ => Verdict::Refused(Refusal::AccountFull),
     };

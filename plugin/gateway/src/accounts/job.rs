@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use ledger::{Account, Operation, Refusal};
+use ledger::{Account, History, Looked, Operation, Refusal};
 
 use super::document::DocumentError;
 use super::keys::AccountKey;
@@ -13,11 +13,20 @@ use super::terms::Terms;
 #[derive(Debug)]
 pub enum Job {
     /// Reads one account, on these terms.
-    Read(AccountKey, Terms),
+    Read(AccountKey, Wanted, Terms),
     /// Changes one account.
     Change(AccountKey, Operation),
     /// Lists a tenant's accounts.
     List(Box<List>),
+}
+
+/// What is wanted of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// The account as its document says it is.
+    Account,
+    /// All its entries as well.
+    History,
 }
 
 /// What a job with calls of its own wants after an answer.
@@ -29,6 +38,8 @@ pub enum Progress {
     Senseless,
     /// The job is over.
     Done(Outcome),
+    /// The history was looked through: the change can be judged.
+    Looked(Box<Looked>),
 }
 
 /// How a job ended.
@@ -41,6 +52,10 @@ pub enum Outcome {
         /// The revision of its last change; 0 when the engine holds nothing under its key.
         revision: i64,
     },
+    /// The account with its whole history.
+    History(Box<History>),
+    /// The history is longer than one answer may be.
+    HistoryTooLong,
     /// The change is durable.
     Written {
         /// By what.

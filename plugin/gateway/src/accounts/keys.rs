@@ -12,6 +12,9 @@ const ACCOUNTS: &str = "/points/1/account/";
 /// Where the heartbeats of all gateways stand.
 const GATEWAYS: &str = "/points/1/gateway/";
 
+/// What stands before every history segment's tenant.
+const HISTORIES: &str = "/points/1/history/";
+
 /// How many hexadecimal digits of the digest name a bucket: 12 bits, 4096 buckets a tenant.
 const BUCKET_DIGITS: usize = 3;
 
@@ -162,6 +165,40 @@ fn prefix_of(tenant: &str) -> String {
     format!("{ACCOUNTS}{}/", percent::encode(tenant.as_bytes()))
 }
 
+/// Where the history segments of one customer stand in the engine.
+///
+/// Numbers in keys have 20 digits, so that keys stand in the order of generations and of entries.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HistoryKeys(String);
+
+impl HistoryKeys {
+    /// Those of the account under `account`.
+    #[must_use]
+    pub fn of(account: &AccountKey) -> Self {
+        // Every account's key begins so.
+        let place = account.as_str().strip_prefix(ACCOUNTS);
+        Self(format!("{HISTORIES}{}/", place.unwrap_or_default()))
+    }
+
+    /// The prefix of all segments of the customer, of every life; ends in `/`.
+    #[must_use]
+    pub fn all_lives(&self) -> &str {
+        &self.0
+    }
+
+    /// The prefix of all segments of one life; ends in `/`.
+    #[must_use]
+    pub fn life(&self, generation: u64) -> String {
+        format!("{}{generation:020}/", self.0)
+    }
+
+    /// The key of the segment that begins with entry `first`.
+    #[must_use]
+    pub fn segment(&self, generation: u64, first: u64) -> Vec<u8> {
+        format!("{}{first:020}", self.life(generation)).into_bytes()
+    }
+}
+
 /// The prefix of every account document of a tenant; ends in `/`.
 #[must_use]
 pub fn tenant_prefix(tenant: &Tenant) -> String {
@@ -240,6 +277,31 @@ mod tests {
             let bucket = format!("/{:03x}/", key.bucket());
             assert!(expected.contains(&bucket), "{bucket}");
         }
+    }
+
+    #[test]
+    fn segments_stand_beside_their_account_in_the_order_of_their_entries() {
+        let permit = permit("acme");
+        let customer = CustomerId::new(b"a/b".to_vec()).unwrap();
+        let keys = HistoryKeys::of(&AccountKey::new(permit.tenant(), &customer));
+        assert_eq!(keys.all_lives(), "/points/1/history/acme/87e/a%2Fb/");
+        assert_eq!(
+            keys.life(2),
+            "/points/1/history/acme/87e/a%2Fb/00000000000000000002/"
+        );
+        let key = keys.segment(2, 65);
+        let expected = "/points/1/history/acme/87e/a%2Fb/00000000000000000002/00000000000000000065";
+        assert_eq!(key, expected.as_bytes());
+        let ascending = [
+            keys.segment(1, u64::MAX),
+            keys.segment(2, 1),
+            keys.segment(2, 9),
+            keys.segment(2, 10),
+            keys.segment(10, 1),
+            keys.segment(u64::MAX, u64::MAX),
+        ];
+        assert!(ascending.is_sorted());
+        assert_eq!(customer_of(permit.tenant(), &key), None);
     }
 
     #[test]

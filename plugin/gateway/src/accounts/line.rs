@@ -9,19 +9,23 @@
 //! - A verdict is told only when it was true at one moment after its request arrived: the compare of a commit proves that
 //!   for all that were folded into it, refusals too; where nothing is to be committed, the document must come from a call
 //!   that was begun after the request arrived. Tickets and calls are numbered through, which tells what came first.
+//! - What has left the document is looked through where it may hold an operation's id; meanwhile the others go on. Old
+//!   entries are put into segments before the document that is without them is committed; why that holds is told in
+//!   [`super::history`].
 //! - A reader waits for a read that is begun after it arrived, never for one that is under way.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use ledger::{Account, Operation, State};
+use ledger::{Account, Looked, Operation, Segment, State};
 
 use super::copies::{AccountCopy, Copies, Kept, Standing};
 use super::document;
 use super::fold::{Folded, Verdict, fold};
+use super::history::{self, Answered, Look, Put};
 use super::job::{Corrupt, Outcome};
-use super::keys::AccountKey;
+use super::keys::{AccountKey, HistoryKeys};
 use crate::engine::{CallId, Commit, CommitAnswer, Found, StoreId};
 use crate::feed::may_confirm;
 use crate::host::{Counter, Host};
@@ -60,6 +64,12 @@ pub struct Line {
     /// Whether the changes wait for a read: there is no base, or what it says must be confirmed.
     must_read: bool,
     committing: Option<Committing>,
+    /// Segments that the engine is known to hold, put for the next commit.
+    kept: Vec<Segment>,
+    /// Changes whose ids are being looked for in history.
+    looking: Vec<Change>,
+    /// Looks to begin.
+    looks: Vec<(Seat, Look)>,
 }
 
 #[derive(Debug)]
@@ -72,6 +82,7 @@ struct Reading {
 struct Change {
     seat: Seat,
     operation: Operation,
+    looked: Looked,
     unsure: bool,
 }
 
@@ -99,9 +110,36 @@ struct Committing {
     call: Option<CallId>,
     /// Whether an earlier call with it came to nothing known.
     repeated: bool,
-    state: State,
-    document: Bytes,
-    members: VecDeque<(Change, Verdict)>,
+    of: Of,
+}
+
+/// What is committed.
+#[derive(Debug)]
+enum Of {
+    /// The account's next document, and who has a part in it.
+    Document {
+        state: State,
+        document: Bytes,
+        members: VecDeque<(Change, Verdict)>,
+    },
+    /// A segment of the base's oldest entries, before anything refers to it.
+    Segment {
+        put: Put,
+        base: Base,
+        /// The base's account without the segments before this one.
+        account: Box<Account>,
+    },
+}
+
+impl Committing {
+    fn members(&self) -> impl Iterator<Item = &(Change, Verdict)> {
+        match &self.of {
+            Of::Document { members, .. } => Some(members),
+            Of::Segment { .. } => None,
+        }
+        .into_iter()
+        .flatten()
+    }
 }
 
 /// Moment and surroundings of one step.
@@ -157,6 +195,9 @@ impl Line {
             base: None,
             must_read: false,
             committing: None,
+            kept: Vec::new(),
+            looking: Vec::new(),
+            looks: Vec::new(),
         }
     }
 
@@ -175,6 +216,7 @@ impl Line {
     pub fn change(&mut self, seat: Seat, operation: Operation) {
         self.changes.push_back(Change {
             seat,
+            looked: Looked::nothing(&operation),
             operation,
             unsure: false,
         });
@@ -201,7 +243,12 @@ impl Line {
     pub fn is_empty(&self) -> bool {
         let none_reads = self.reading.as_ref().is_none_or(|it| it.readers.is_empty());
         let none_commits = self.committing.is_none();
-        none_reads && none_commits && self.readers.is_empty() && self.changes.is_empty()
+        let none_looks = self.looking.is_empty();
+        none_reads
+            && none_commits
+            && none_looks
+            && self.readers.is_empty()
+            && self.changes.is_empty()
     }
 
     /// Bytes held besides the line's own small size.
@@ -217,7 +264,7 @@ impl Line {
     pub fn latest_deadline_ms(&self) -> i64 {
         let reading = self.reading.iter().flat_map(|it| &it.readers);
         let changes = self.changes.iter().map(|it| &it.seat);
-        let members = self.committing.iter().flat_map(|it| &it.members);
+        let members = self.committing.iter().flat_map(Committing::members);
         let members = members.map(|(change, _)| &change.seat);
         let seats = reading.chain(changes).chain(members);
         seats.map(|seat| seat.deadline_ms).max().unwrap_or(0)
@@ -323,39 +370,57 @@ impl Line {
         context: &Context<'_, H>,
         settled: &mut Vec<Settled>,
     ) -> bool {
-        let Some(mut committing) = self.committing.take_if(|it| it.call == Some(call)) else {
+        let Some(committing) = self.committing.take_if(|it| it.call == Some(call)) else {
             return false;
         };
-        match answer {
-            None => {
-                committing.call = None;
-                committing.repeated = true;
-                for (change, _) in &mut committing.members {
-                    change.unsure = change.operation.mark().identity.fingerprint.is_some();
+        match (answer, committing.of) {
+            (None, of) => self.repeat(committing.commit, of),
+            (Some(answer), Of::Segment { put, base, account }) => {
+                match put.answered(&account, answer) {
+                    None => {
+                        let of = Of::Segment { put, base, account };
+                        self.repeat(committing.commit, of);
+                    }
+                    Some(Answered::Kept(segment)) => {
+                        self.kept.push(segment);
+                        self.base = Some(base);
+                    }
+                    Some(Answered::BaseIsOld) => self.must_read = true,
+                    Some(Answered::Corrupt(error)) => {
+                        let corrupt = Corrupt::new(put.key(), error);
+                        self.give_up_before(call, &corrupt, settled);
+                    }
                 }
-                self.committing = Some(committing);
             }
-            Some(CommitAnswer::Applied { revision, store }) => {
+            (
+                Some(CommitAnswer::Applied { revision, store }),
+                Of::Document {
+                    state,
+                    document,
+                    members,
+                },
+            ) => {
                 let copy = AccountCopy {
                     store,
                     epoch: 0,
                     revision,
-                    standing: Standing::of(&committing.state, context.host.now()),
-                    document: Some(&committing.document),
+                    standing: Standing::of(&state, context.host.now()),
+                    document: Some(&document),
                 };
                 context.remember(&self.key, &copy, revision);
-                for (change, verdict) in committing.members {
-                    settled.push(told(change.seat, verdict, revision));
+                for (change, verdict) in members {
+                    settled.extend(told(change.seat, verdict, revision));
                 }
+                self.kept.clear();
                 self.base = Some(Base {
-                    state: committing.state,
+                    state,
                     revision,
                     call: Some(call),
                 });
             }
-            Some(CommitAnswer::Conflict(found)) => {
+            (Some(CommitAnswer::Conflict(found)), Of::Document { members, .. }) => {
                 context.host.count(Counter::CommitConflicts);
-                let members = committing.members.into_iter().map(|(change, _)| change);
+                let members = members.into_iter().map(|(change, _)| change);
                 let later = std::mem::replace(&mut self.changes, members.collect());
                 self.changes.extend(later);
                 match decode(&self.key, &found) {
@@ -363,13 +428,44 @@ impl Line {
                         self.base = Some(Base {
                             call: Some(call),
                             ..base
-                        })
+                        });
                     }
                     Err(corrupt) => self.give_up_before(call, &corrupt, settled),
                 }
             }
         }
         true
+    }
+
+    /// The outcome of a commit is unknown: the identical request is made again.
+    fn repeat(&mut self, commit: Commit, mut of: Of) {
+        if let Of::Document { members, .. } = &mut of {
+            for (change, _) in members {
+                change.unsure = change.operation.mark().identity.fingerprint.is_some();
+            }
+        }
+        self.committing = Some(Committing {
+            commit,
+            call: None,
+            repeated: true,
+            of,
+        });
+    }
+
+    /// Takes what a look through history has brought: the change can be judged.
+    pub fn looked(&mut self, ticket: u64, looked: Looked) {
+        let place = self.looking.iter().position(|it| it.seat.ticket == ticket);
+        if let Some(place) = place {
+            let mut change = self.looking.swap_remove(place);
+            change.looked = looked;
+            self.changes.push_back(change);
+        }
+    }
+
+    /// Takes the looks through history that have to be made, each for the request with this seat.
+    #[must_use]
+    pub fn take_looks(&mut self) -> Vec<(Seat, Look)> {
+        std::mem::take(&mut self.looks)
     }
 
     /// Forgets a request. A commit that nobody waits for any more is given up: it may or may not have been made.
@@ -380,13 +476,17 @@ impl Line {
             reading.readers.retain(others);
         }
         self.changes.retain(|change| others(&change.seat));
-        if let Some(committing) = &mut self.committing {
-            committing
-                .members
-                .retain(|(change, _)| others(&change.seat));
-        }
+        self.looking.retain(|change| others(&change.seat));
+        self.looks.retain(|(seat, _)| others(seat));
+        let none_changes = self.changes.is_empty();
         self.committing
-            .take_if(|committing| committing.members.is_empty());
+            .take_if(|committing| match &mut committing.of {
+                Of::Document { members, .. } => {
+                    members.retain(|(change, _)| others(&change.seat));
+                    members.is_empty()
+                }
+                Of::Segment { .. } => none_changes,
+            });
     }
 
     /// Computes the next commit from the base and all that waits.
@@ -401,40 +501,119 @@ impl Line {
             .iter()
             .map(|change| Folded {
                 operation: &change.operation,
+                looked: &change.looked,
                 unsure: change.unsure,
             })
             .collect();
-        let folded = fold(&base.state, &operations, context.host.now());
+        let folded = fold(&base.state, &operations, &self.kept, context.host.now());
+        if folded.next.is_some()
+            && let Some((account, segment)) = self.next_segment(&base)
+        {
+            return self.archive(base, account, segment);
+        }
         let taken: Vec<Change> = {
             let taken = folded.verdicts.len().min(self.changes.len());
             self.changes.drain(..taken).collect()
         };
-        let judged = taken.into_iter().zip(folded.verdicts);
-        if let Some(next) = folded.next {
-            if base.call.is_none() {
-                context.host.count(Counter::BaseHits);
+        let mut judged = VecDeque::new();
+        for (mut change, verdict) in taken.into_iter().zip(folded.verdicts) {
+            match verdict {
+                // Only the engine's own word is worth a walk: what shared data tells may never have been.
+                Verdict::Unseen(unseen) if base.call.is_some() => {
+                    let look = Look::new(self.key.clone(), unseen, change.looked.clone());
+                    self.looks.push((change.seat, look));
+                    self.looking.push(change);
+                }
+                verdict => {
+                    let is_sent = !matches!(verdict, Verdict::Unseen(_));
+                    if folded.next.is_some() && is_sent {
+                        change.looked.sent(&base.state);
+                    }
+                    judged.push_back((change, verdict));
+                }
             }
-            self.committing = Some(Committing {
-                commit: Commit::new(self.key.as_bytes(), base.revision, next.document.clone()),
-                call: None,
-                repeated: false,
+        }
+        let Some(next) = folded.next else {
+            return self.settle_unchanged(base, judged, settled);
+        };
+        if base.call.is_none() {
+            context.host.count(Counter::BaseHits);
+        }
+        // Those that are not judged yet wait for the document that this commit makes certain.
+        let (judged, unseen): (VecDeque<_>, VecDeque<_>) = judged
+            .into_iter()
+            .partition(|(_, verdict)| !matches!(verdict, Verdict::Unseen(_)));
+        for (change, _) in unseen.into_iter().rev() {
+            self.changes.push_front(change);
+        }
+        self.committing = Some(Committing {
+            commit: Commit::new(self.key.as_bytes(), base.revision, next.document.clone()),
+            call: None,
+            repeated: false,
+            of: Of::Document {
                 state: next.state,
                 document: next.document,
-                members: judged.collect(),
-            });
-            return;
-        }
+                members: judged,
+            },
+        });
+    }
+
+    /// Nothing is to be committed: who came before the call that brought the base is told, the others want a newer one.
+    fn settle_unchanged(
+        &mut self,
+        base: Base,
+        judged: VecDeque<(Change, Verdict)>,
+        settled: &mut Vec<Settled>,
+    ) {
         let mut unconfirmed = VecDeque::new();
         for (change, verdict) in judged {
-            match base.is_confirmed_for(change.seat) {
-                true => settled.push(told(change.seat, verdict, base.revision)),
-                false => unconfirmed.push_back(change),
+            let confirmed = base.is_confirmed_for(change.seat);
+            match told(change.seat, verdict, base.revision).filter(|_| confirmed) {
+                Some(told) => settled.push(told),
+                None => unconfirmed.push_back(change),
             }
         }
         self.must_read = !unconfirmed.is_empty();
         unconfirmed.append(&mut self.changes);
         self.changes = unconfirmed;
         self.base = Some(base);
+    }
+
+    /// Puts a segment first. Only of a base that the engine itself told: what shared data tells may never have been.
+    fn archive(&mut self, base: Base, account: Account, segment: Segment) {
+        if base.call.is_none() {
+            self.must_read = true;
+            return;
+        }
+        let put = Put::new(&HistoryKeys::of(&self.key), segment);
+        self.committing = Some(Committing {
+            commit: put.commit().clone(),
+            call: None,
+            repeated: false,
+            of: Of::Segment {
+                put,
+                base,
+                account: Box::new(account),
+            },
+        });
+    }
+
+    /// The next segment to be put, if one is due, with the base's account as it is without those before it.
+    fn next_segment(&self, base: &Base) -> Option<(Account, Segment)> {
+        if self.kept.len() >= history::MAX_SEGMENTS_A_WRITE {
+            return None;
+        }
+        let account = base.state.live()?;
+        // Most of the time nothing is due, and nothing is copied.
+        if self.kept.is_empty() {
+            let segment = history::due(account).into_iter().next()?;
+            return Some((account.clone(), segment));
+        }
+        let account = self.kept.iter().fold(account.clone(), |account, segment| {
+            account.clone().archive(segment).unwrap_or(account)
+        });
+        let segment = history::due(&account).into_iter().next()?;
+        Some((account, segment))
     }
 
     /// One that is out of time is not begun: it would be answered 503 and change the account all the same.
@@ -521,12 +700,15 @@ fn read(seat: Seat, account: Option<Rc<Account>>, revision: i64) -> Settled {
     }
 }
 
-fn told(seat: Seat, verdict: Verdict, revision: i64) -> Settled {
-    Settled {
+/// None: it is not judged yet.
+fn told(seat: Seat, verdict: Verdict, revision: i64) -> Option<Settled> {
+    let outcome = match verdict {
+        Verdict::Written(written) => Outcome::Written { written, revision },
+        Verdict::Refused(refusal) => Outcome::Refused(refusal),
+        Verdict::Unseen(_) => return None,
+    };
+    Some(Settled {
         ticket: seat.ticket,
-        outcome: match verdict {
-            Verdict::Written(written) => Outcome::Written { written, revision },
-            Verdict::Refused(refusal) => Outcome::Refused(refusal),
-        },
-    }
+        outcome,
+    })
 }

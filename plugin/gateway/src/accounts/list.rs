@@ -2,17 +2,19 @@
 //!
 //! Keys are ordered by bucket first, so the first page by customer id needs a look at every key: a listing walks through
 //! the tenant's whole range at one pinned revision and keeps the smallest ids that it was asked for; the documents of a
-//! page that has others in front are fetched then. Memory is bounded by [`Limits`], a call's answer by how many documents
+//! page that has others in front are fetched then, and last the segments of those accounts whose history is not all in
+//! their documents: segments never change, so they belong to the pinned revision whenever they are read. Memory is bounded by [`Limits`], a call's answer by how many documents
 //! it asks for.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
-use ledger::{Account, State};
+use ledger::History;
 
 use super::document::{self, DocumentError};
+use super::history::{Stored, Walk};
 use super::job::{Corrupt, Outcome, Progress};
-use super::keys::{AccountKey, CustomerId, customer_of, prefix_end, tenant_prefix};
+use super::keys::{AccountKey, CustomerId, HistoryKeys, customer_of, prefix_end, tenant_prefix};
 use crate::access::Tenant;
 use crate::engine::{Method, RangePage, read_documents, read_page, read_range, read_several};
 
@@ -62,7 +64,7 @@ pub enum Part {
 pub struct Limits {
     /// Accounts of an unpaged list.
     pub max_accounts: usize,
-    /// Bytes kept: documents, ids and their share of the map.
+    /// Bytes kept: documents, segments, ids and their share of the map.
     pub max_bytes: usize,
 }
 
@@ -90,15 +92,18 @@ pub struct List {
 #[derive(Debug)]
 struct Page {
     to_fetch: VecDeque<CustomerId>,
-    documents: Vec<(CustomerId, Bytes)>,
+    accounts: Vec<(CustomerId, Stored)>,
+    /// How many of `accounts` are complete with their segments; with the walk through those of the next one, if it has any.
+    complete: usize,
+    walk: Option<Walk>,
     more: bool,
 }
 
 /// One part of a tenant's list.
 #[derive(Debug)]
 pub struct Listing {
-    /// The accounts' documents, by customer id ascending. Encoded: decoded they take several times the memory.
-    pub documents: Vec<(CustomerId, Bytes)>,
+    /// The accounts with their histories, by customer id ascending. Encoded: decoded they take several times the memory.
+    pub accounts: Vec<(CustomerId, Stored)>,
     /// All accounts of the tenant, at the listing's revision.
     pub total: u64,
     /// Whether accounts follow behind the last one.
@@ -106,19 +111,13 @@ pub struct Listing {
 }
 
 impl Listing {
-    /// One document of the listing.
+    /// One account of the listing, with its whole history.
     ///
     /// # Errors
     /// The outcome of the listing when it cannot be read.
-    pub fn account(customer: &CustomerId, document: &[u8]) -> Result<Account, Box<Corrupt>> {
-        match document::decode(document) {
-            Ok(State::Live(account)) => Ok(account),
-            Ok(State::Absent | State::Erased(_)) => Err(Corrupt::new(
-                customer.as_str().as_bytes(),
-                DocumentError::ForeignKey,
-            )),
-            Err(error) => Err(Corrupt::new(customer.as_str().as_bytes(), error)),
-        }
+    pub fn history(customer: &CustomerId, stored: &Stored) -> Result<History, Box<Corrupt>> {
+        let history = stored.history();
+        history.map_err(|error| Corrupt::new(customer.as_str().as_bytes(), error))
     }
 }
 
@@ -153,6 +152,9 @@ impl List {
     #[must_use]
     pub fn next_call(&self) -> (Method, Bytes) {
         if let Some(page) = &self.page {
+            if let Some(walk) = &page.walk {
+                return walk.next_call();
+            }
             let keys: Vec<AccountKey> = page.next_fetch().map(|id| self.key(id)).collect();
             let keys = keys.iter().map(AccountKey::as_bytes);
             return (Method::Txn, read_several(keys, self.revision));
@@ -167,8 +169,10 @@ impl List {
 
     /// Takes the engine's answer to the last call.
     pub fn answered(&mut self, message: Bytes) -> Progress {
-        if self.page.is_some() {
-            return self.fetched(message);
+        match &self.page {
+            Some(page) if page.walk.is_some() => return self.walked(message),
+            Some(_) => return self.fetched(message),
+            None => {}
         }
         let answer_bytes = message.len();
         let Ok(page) = read_page(message) else {
@@ -193,6 +197,9 @@ impl List {
     /// [`MAX_RESTARTS`] times again keeps asking for what is gone, and so runs out of time.
     pub fn failed(&mut self, grpc_status: u32) {
         self.call_documents = (self.call_documents / 2).max(1);
+        if let Some(walk) = self.page.as_mut().and_then(|page| page.walk.as_mut()) {
+            walk.failed();
+        }
         if grpc_status == OUT_OF_RANGE && self.restarts < MAX_RESTARTS {
             let restarts = self.restarts.saturating_add(1);
             *self = Self::new(self.tenant.clone(), self.part.clone(), self.limits);
@@ -281,7 +288,9 @@ impl List {
         let more = self.kept.len() > skip.saturating_add(take);
         let mut page = Page {
             to_fetch: VecDeque::new(),
-            documents: Vec::new(),
+            accounts: Vec::new(),
+            complete: 0,
+            walk: None,
             more,
         };
         let kept = std::mem::take(&mut self.kept);
@@ -289,7 +298,7 @@ impl List {
         for (customer, document) in kept.into_iter().skip(skip).take(take) {
             self.kept_bytes = self.kept_bytes.saturating_add(held(&customer, &document));
             match document {
-                Some(document) => page.documents.push((customer, document)),
+                Some(document) => page.take(customer, document),
                 None => page.to_fetch.push_back(customer),
             }
         }
@@ -315,7 +324,7 @@ impl List {
         for (customer, document) in wanted.into_iter().zip(found) {
             page.to_fetch.pop_front();
             self.kept_bytes = self.kept_bytes.saturating_add(document.value.len());
-            page.documents.push((customer, document.value));
+            page.take(customer, document.value);
         }
         if self.kept_bytes > self.limits.max_bytes {
             return Progress::Done(Outcome::ListTooLong);
@@ -323,16 +332,58 @@ impl List {
         self.go_on(page)
     }
 
-    fn go_on(&mut self, page: Page) -> Progress {
-        if page.to_fetch.is_empty() {
-            return Progress::Done(Outcome::Listed(Listing {
-                documents: page.documents,
-                total: self.live_accounts,
-                more: page.more,
-            }));
+    /// Takes segments of the account that is next to be complete.
+    fn walked(&mut self, message: Bytes) -> Progress {
+        let Some(mut page) = self.page.take() else {
+            return Progress::Senseless;
+        };
+        let answer = page.walk.as_mut().map(|walk| walk.answered(message));
+        let (Some(Ok(answer)), Some((_, stored))) = (answer, page.accounts.get_mut(page.complete))
+        else {
+            self.page = Some(page);
+            return Progress::Senseless;
+        };
+        for segment in answer.segments {
+            self.kept_bytes = self.kept_bytes.saturating_add(segment.len());
+            stored.segments.push(segment);
         }
-        self.page = Some(page);
-        Progress::Call
+        if self.kept_bytes > self.limits.max_bytes {
+            return Progress::Done(Outcome::ListTooLong);
+        }
+        if answer.more {
+            self.page = Some(page);
+            return Progress::Call;
+        }
+        page.walk = None;
+        page.complete = page.complete.saturating_add(1);
+        self.go_on(page)
+    }
+
+    fn go_on(&mut self, mut page: Page) -> Progress {
+        if !page.to_fetch.is_empty() {
+            self.page = Some(page);
+            return Progress::Call;
+        }
+        while let Some((customer, stored)) = page.accounts.get(page.complete) {
+            match document::archived(&stored.document) {
+                Ok(None) => page.complete = page.complete.saturating_add(1),
+                Ok(Some((generation, last))) => {
+                    let keys = HistoryKeys::of(&self.key(customer));
+                    page.walk = Some(Walk::new(&keys, generation, 1, last));
+                    self.page = Some(page);
+                    return Progress::Call;
+                }
+                Err(error) => {
+                    let key = self.key(customer);
+                    return Progress::Done(Outcome::Corrupt(Corrupt::new(key.as_bytes(), error)));
+                }
+            }
+        }
+        Progress::Done(Outcome::Listed(Listing {
+            accounts: page.accounts,
+            total: self.live_accounts,
+            more: page.more,
+        }))
     }
 }
 
@@ -340,6 +391,14 @@ impl Page {
     /// What the next call asks for.
     fn next_fetch(&self) -> impl Iterator<Item = &CustomerId> {
         self.to_fetch.iter().take(FIRST_CALL_DOCUMENTS)
+    }
+
+    fn take(&mut self, customer: CustomerId, document: Bytes) {
+        let stored = Stored {
+            document,
+            segments: Vec::new(),
+        };
+        self.accounts.push((customer, stored));
     }
 }
 

@@ -5,7 +5,9 @@
 
 pub mod copies;
 pub mod document;
+pub mod errand;
 mod fold;
+pub mod history;
 pub mod job;
 pub mod keys;
 pub mod line;

@@ -51,10 +51,12 @@ pub enum BadInput {
     BalanceLimit,
     /// `createdAt` lies in the future.
     CreatedInFuture,
-    /// The account holds as many entries as it can.
+    /// The account has as many open lots as it can.
     AccountFull,
     /// The list would pass its limits.
     ListTooLong,
+    /// The account's history is longer than one answer may be.
+    HistoryTooLong,
     /// The tenant has more accounts than are looked at.
     TooManyAccounts,
 }
@@ -101,6 +103,7 @@ impl fmt::Display for BadInput {
             }
             Self::CreatedInFuture => f.write_str("Field 'createdAt' must not lie in the future"),
             Self::AccountFull => f.write_str("The account cannot hold more entries"),
+            Self::HistoryTooLong => f.write_str("The account's history is too long for one answer"),
             Self::TooManyAccounts => f.write_str("The tenant has too many accounts to be listed"),
             Self::ListTooLong => f.write_str(
                 "The list is too long for one answer: ask for pages with pageNumber and pageSize, or with next",

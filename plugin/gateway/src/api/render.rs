@@ -1,7 +1,7 @@
 //! Successful bodies: balances, summaries and lists of them, byte for byte as the API documents them.
 
-use ledger::{Account, AddedView, Balance, RedeemedView, Summary, Timestamp};
-use serde::Serialize;
+use ledger::{AddedView, Balance, EntryId, History, RedeemedView, Summary, Timestamp};
+use serde::{Serialize, Serializer};
 
 use crate::accounts::keys::CustomerId;
 
@@ -16,8 +16,10 @@ struct SummaryBody<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ListsBody<'a> {
-    added_points_list: Vec<AddedBody<'a>>,
-    redeemed_points_list: Vec<RedeemedBody<'a>>,
+    #[serde(serialize_with = "added_bodies")]
+    added_points_list: &'a [AddedView<'a>],
+    #[serde(serialize_with = "redeemed_bodies")]
+    redeemed_points_list: &'a [RedeemedView<'a>],
 }
 
 #[derive(Serialize)]
@@ -32,7 +34,8 @@ struct AddedBody<'a> {
     valid_until: Option<String>,
     all_points_after_creation: u64,
     used_points: u64,
-    used_with: Vec<&'a str>,
+    #[serde(serialize_with = "ids")]
+    used_with: &'a [&'a EntryId],
 }
 
 #[derive(Serialize)]
@@ -53,18 +56,18 @@ pub fn balance(balance: Balance) -> Vec<u8> {
 
 /// One customer's summary at `now`.
 #[must_use]
-pub fn summary(customer: &CustomerId, account: &Account, now: Timestamp) -> Vec<u8> {
+pub fn summary(customer: &CustomerId, history: &History, now: Timestamp) -> Vec<u8> {
     let Summary {
         active,
         added,
         redeemed,
-    } = account.summary(now);
+    } = history.summary(now);
     let body = SummaryBody {
         customer_id: customer.as_str(),
         active_points: active.get(),
         summary: ListsBody {
-            added_points_list: added.iter().map(added_body).collect(),
-            redeemed_points_list: redeemed.iter().map(redeemed_body).collect(),
+            added_points_list: &added,
+            redeemed_points_list: &redeemed,
         },
     };
     // Serialising strings and numbers cannot fail.
@@ -87,12 +90,12 @@ impl List {
 
     /// Adds a customer's summary at `now`; false when the list has grown too long.
     #[must_use]
-    pub fn push(&mut self, customer: &CustomerId, account: &Account, now: Timestamp) -> bool {
+    pub fn push(&mut self, customer: &CustomerId, history: &History, now: Timestamp) -> bool {
         if self.body.len() > 1 {
             self.body.push(b',');
         }
         self.body
-            .extend_from_slice(&summary(customer, account, now));
+            .extend_from_slice(&summary(customer, history, now));
         self.body.len() < self.max_bytes
     }
 
@@ -104,7 +107,23 @@ impl List {
     }
 }
 
-fn added_body<'a>(lot: &AddedView<'a>) -> AddedBody<'a> {
+// One line at a time: a history may have very many.
+fn added_bodies<S: Serializer>(lots: &&[AddedView<'_>], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(lots.iter().map(added_body))
+}
+
+fn redeemed_bodies<S: Serializer>(
+    redemptions: &&[RedeemedView<'_>],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(redemptions.iter().map(redeemed_body))
+}
+
+fn ids<S: Serializer>(ids: &&[&EntryId], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(ids.iter().map(|id| id.as_str()))
+}
+
+fn added_body<'a>(lot: &'a AddedView<'a>) -> AddedBody<'a> {
     AddedBody {
         id: lot.id.as_str(),
         reference_id: lot.reference_id.map(ledger::ReferenceId::as_str),
@@ -114,7 +133,7 @@ fn added_body<'a>(lot: &AddedView<'a>) -> AddedBody<'a> {
         valid_until: lot.valid_until.map(Timestamp::to_rfc3339),
         all_points_after_creation: lot.balance_after.get(),
         used_points: lot.used_points,
-        used_with: lot.used_with.iter().map(|id| id.as_str()).collect(),
+        used_with: &lot.used_with,
     }
 }
 

@@ -5,7 +5,8 @@ use ledger::{Operation, Refusal, Timestamp};
 use super::reading;
 use super::{Outcome, Written};
 use crate::access::Permit;
-use crate::accounts::job::Job;
+use crate::accounts::history::whole;
+use crate::accounts::job::{Corrupt, Job, Wanted};
 use crate::accounts::keys::{AccountKey, CustomerId};
 use crate::accounts::list::{List, Listing, Part};
 use crate::accounts::marks::{Kind, RequestDigest};
@@ -157,9 +158,9 @@ impl Accepted {
             } => (operation, customer, site, terms),
         };
         let key = AccountKey::new(tenant, &customer);
-        let asked = match operation {
-            route::Operation::Balance => Asked::Balance(customer),
-            route::Operation::Summary => Asked::Summary(customer),
+        let (asked, wanted) = match operation {
+            route::Operation::Balance => (Asked::Balance(customer), Wanted::Account),
+            route::Operation::Summary => (Asked::Summary(customer), Wanted::History),
             _ => {
                 let request = Change {
                     operation,
@@ -181,7 +182,7 @@ impl Accepted {
                 return Ok((asked, Job::Change(key, change)));
             }
         };
-        Ok((asked, Job::Read(key, terms)))
+        Ok((asked, Job::Read(key, wanted, terms)))
     }
 }
 
@@ -264,13 +265,22 @@ impl Asked {
                 },
                 Self::Summary(customer),
             ) => {
-                let body = render::summary(&customer, &account, now);
+                // Nothing has left the document: it is all there is.
+                let history = whole((*account).clone(), &[]).map_err(|error| {
+                    Failure::Corrupt(Corrupt::new(customer.as_str().as_bytes(), error))
+                })?;
+                let body = render::summary(&customer, &history, now);
+                Ok(Reply::json(200, body))
+            }
+            (Outcome::History(history), Self::Summary(customer)) => {
+                let body = render::summary(&customer, &history, now);
                 Ok(Reply::json(200, body))
             }
             (
                 Outcome::Read { account: None, .. },
                 Self::Balance(customer) | Self::Summary(customer),
             ) => Err(Failure::UnknownCustomer(customer)),
+            (Outcome::HistoryTooLong, _) => Err(BadInput::HistoryTooLong.into()),
             (Outcome::Listed(listing), Self::List { paged, with_total }) => {
                 list_reply(&listing, paged, with_total, config, now)
             }
@@ -315,9 +325,9 @@ fn list_reply(
     now: Timestamp,
 ) -> Result<Reply, Failure> {
     let mut body = render::List::new(config.summary_batch.max_bytes);
-    for (customer, document) in &listing.documents {
-        let account = Listing::account(customer, document).map_err(Failure::Corrupt)?;
-        if !body.push(customer, &account, now) {
+    for (customer, stored) in &listing.accounts {
+        let history = Listing::history(customer, stored).map_err(Failure::Corrupt)?;
+        if !body.push(customer, &history, now) {
             return Err(BadInput::ListTooLong.into());
         }
     }
@@ -328,7 +338,7 @@ fn list_reply(
     }
     if paged
         && listing.more
-        && let Some((last, _)) = listing.documents.last()
+        && let Some((last, _)) = listing.accounts.last()
     {
         reply = reply.with("x-next-cursor", input::cursor(last));
     }

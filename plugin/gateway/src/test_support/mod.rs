@@ -7,6 +7,7 @@ pub(crate) mod engine;
 pub(crate) mod explore;
 pub(crate) mod fault;
 pub(crate) mod host;
+pub(crate) mod large;
 pub(crate) mod network;
 pub(crate) mod request;
 pub(crate) mod world;

@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use ledger::Operation;
+use ledger::{Looked, Operation};
 
 use super::lane::Lane;
 use super::numbers::Numbers;
 use super::pipe::{Batch, FULL_BATCH_BYTES};
 use crate::accounts::copies::Copies;
+use crate::accounts::history::Look;
 use crate::accounts::keys::AccountKey;
 use crate::accounts::line::{Context, Line, Seat, Settled};
 use crate::config::EngineConfig;
@@ -43,6 +44,7 @@ pub(super) struct Lines {
     /// Bytes that commits hold.
     pub held_bytes: usize,
     settled: Vec<Settled>,
+    looks: Vec<(Seat, Look)>,
 }
 
 struct Entry {
@@ -68,6 +70,7 @@ impl Lines {
             lines: BTreeMap::new(),
             held_bytes: 0,
             settled: Vec::new(),
+            looks: Vec::new(),
         }
     }
 
@@ -79,6 +82,19 @@ impl Lines {
     /// Takes who is settled.
     pub(super) fn take_settled(&mut self) -> Vec<Settled> {
         std::mem::take(&mut self.settled)
+    }
+
+    /// Takes the looks through history that changes wait for.
+    pub(super) fn take_looks(&mut self) -> Vec<(Seat, Look)> {
+        std::mem::take(&mut self.looks)
+    }
+
+    /// A look through history for a change in this line has ended.
+    pub(super) fn looked(&mut self, id: LineId, ticket: u64, looked: Looked) {
+        if let Some(entry) = self.lines.get_mut(&id) {
+            entry.line.looked(ticket, looked);
+        }
+        self.queue(id);
     }
 
     /// The place of the cluster that holds an account.
@@ -175,6 +191,7 @@ impl Lines {
                 last_ms = entry.line.latest_deadline_ms().max(last_ms);
                 parts.push((id, commit));
             }
+            self.looks.extend(entry.line.take_looks());
             self.queue(id);
             self.tidy(id);
         }

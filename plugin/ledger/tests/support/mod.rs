@@ -2,8 +2,9 @@
 #![allow(dead_code, reason = "every test file uses its own part")]
 
 use ledger::{
-    Account, AccountParts, Applied, Balance, EntryId, EntryKind, Fingerprint, Identity, KeyDigest,
-    KeyUse, NewLot, Operation, OperationMark, Points, Redemption, Refusal, State, Timestamp, apply,
+    Account, AccountParts, Applied, Balance, EntryId, EntryKind, Fingerprint, History, Identity,
+    KeyDigest, KeyUse, Looked, NewLot, Operation, OperationMark, Points, Redemption, Refusal,
+    Segment, State, Timestamp, apply,
 };
 
 /// A readable "now" for stories that do not care: 2023-05-11T18:32:18.591Z.
@@ -118,12 +119,15 @@ pub enum Outcome {
 #[derive(Debug, Clone)]
 pub struct Story {
     pub state: State,
+    /// What has left the account, of all its lives.
+    pub segments: Vec<Segment>,
 }
 
 impl Story {
     pub fn new() -> Story {
         Story {
             state: State::Absent,
+            segments: Vec::new(),
         }
     }
 
@@ -138,7 +142,11 @@ impl Story {
     }
 
     pub fn run(&mut self, operation: &Operation, clock: i64) -> Result<Outcome, Refusal> {
-        match apply(&self.state, operation, t(clock))? {
+        // As after a write of unknown outcome: an operation may always have been done before.
+        let mut looked = Looked::nothing(operation);
+        looked.sent(&State::Absent);
+        match self.apply(operation, looked, clock)? {
+            Applied::Unseen(unseen) => panic!("{unseen:?} was looked through"),
             Applied::Changed(next) | Applied::Remembered(next) => {
                 self.state = next.into();
                 Ok(Outcome::Changed)
@@ -146,6 +154,49 @@ impl Story {
             Applied::Replayed(_) => Ok(Outcome::Replayed),
             Applied::Unchanged => Ok(Outcome::Unchanged),
         }
+    }
+
+    /// Asks until everything that has to be looked through was looked through.
+    pub fn apply(
+        &self,
+        operation: &Operation,
+        mut looked: Looked,
+        clock: i64,
+    ) -> Result<Applied, Refusal> {
+        loop {
+            let applied = apply(&self.state, operation, &looked, t(clock))?;
+            let Applied::Unseen(unseen) = applied else {
+                return Ok(applied);
+            };
+            let mut segments = self.segments.iter();
+            let segment = segments.find(|segment| {
+                segment.generation() == unseen.generation && segment.first() == unseen.first
+            });
+            let segment = segment.expect("history begins where the look has come to");
+            assert!(segment.last() <= unseen.last);
+            assert_eq!(looked.look_through(segment), Ok(()));
+        }
+    }
+
+    /// Moves the oldest entries out of the account, if it has as many.
+    pub fn archive(&mut self, count: usize) {
+        let State::Live(account) = &self.state else {
+            return;
+        };
+        if let Some(segment) = account.oldest(count) {
+            let account = account.clone().archive(&segment).expect("its own entries");
+            self.state = State::Live(account);
+            self.segments.push(segment);
+        }
+    }
+
+    /// The account with all that has left it.
+    pub fn history(&self) -> History {
+        let account = self.account().clone();
+        let generation = account.generation();
+        let segments = self.segments.iter();
+        let own = segments.filter(|segment| segment.generation() == generation);
+        History::new(account, own.cloned()).expect("the whole history")
     }
 
     pub fn account(&self) -> &Account {
@@ -158,7 +209,8 @@ impl Story {
 
     /// Of each lot: its id, what was used of it, and with what, as in `a 5 [r1 r2]`.
     pub fn used(&self, clock: i64) -> Vec<String> {
-        let summary = self.account().summary(t(clock));
+        let history = self.history();
+        let summary = history.summary(t(clock));
         let line = |lot: &ledger::AddedView<'_>| {
             let with: Vec<_> = lot.used_with.iter().map(|id| id.as_str()).collect();
             format!(
@@ -180,14 +232,17 @@ pub fn parts_of(account: &Account) -> AccountParts {
         updated_at: account.updated_at(),
         opened_by: account.opened_by().cloned(),
         lots: account.lots().to_vec(),
+        archived: account.archived().copied(),
         entries: account.entries().cloned().collect(),
         memory: account.memory().clone(),
     }
 }
 
 /// What must be true of every account at every time.
-pub fn check_invariants(account: &Account, clock: Timestamp) {
-    let summary = account.summary(clock);
+pub fn check_invariants(story: &Story, clock: Timestamp) {
+    let account = story.account();
+    let history = story.history();
+    let summary = history.summary(clock);
     assert_eq!(
         summary.active,
         account.balance(clock),
@@ -198,7 +253,7 @@ pub fn check_invariants(account: &Account, clock: Timestamp) {
         assert!(lot.used_points <= lot.points.get(), "overdrawn: {lot:?}");
         assert_eq!(lot.used_points == 0, lot.used_with.is_empty());
     }
-    for entry in account.entries() {
+    for entry in history.entries() {
         if let EntryKind::Redeemed { takes } = &entry.kind {
             let sum: u64 = takes.iter().map(|take| take.points.get()).sum();
             assert_eq!(sum, entry.points.get(), "takes of {entry:?}");

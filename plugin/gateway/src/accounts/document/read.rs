@@ -1,30 +1,45 @@
 //! From the messages to the ledger's facts, which the ledger then checks as a whole.
 
 use ledger::{
-    Account, AccountParts, Balance, Corrupt, Description, Entry, EntryId, EntryKind, Fingerprint,
-    Identity, KeyDigest, KeyUse, Memory, OpenLot, Points, ReferenceId, RetiredOperation, State,
-    Take, Timestamp, Tombstone, TombstoneParts, UsedKey,
+    Account, AccountParts, Archived, Balance, Corrupt, Description, Entry, EntryId, EntryKind,
+    Fingerprint, Identity, KeyDigest, KeyUse, Memory, OpenLot, Points, ReferenceId, RetiredHistory,
+    RetiredOperation, State, Take, Timestamp, Tombstone, TombstoneParts, UsedKey,
 };
 
-use super::{DocumentError, proto, uuid};
+use super::{DocumentError, WHOLE_FORMAT, proto, uuid};
 
 pub(super) fn state(document: proto::AccountDocument) -> Result<State, DocumentError> {
     use proto::account_document::State as Stored;
-    match document.state.ok_or(DocumentError::Missing("state"))? {
+    let state = document.state.ok_or(DocumentError::Missing("state"))?;
+    if document.format == WHOLE_FORMAT && refers_to_segments(&state) {
+        return Err(DocumentError::UnknownContent);
+    }
+    match state {
         Stored::Live(stored) => live(stored),
         Stored::Erased(stored) => erased(stored),
     }
 }
 
+const fn refers_to_segments(state: &proto::account_document::State) -> bool {
+    use proto::account_document::State as Stored;
+    match state {
+        Stored::Live(live) => live.archived.is_some() || !live.histories.is_empty(),
+        Stored::Erased(erased) => !erased.histories.is_empty(),
+    }
+}
+
 fn live(stored: proto::Live) -> Result<State, DocumentError> {
+    let archived = stored.archived.map(archived).transpose()?;
+    let behind = archived.map_or(0, |archived| archived.sequence);
     let parts = AccountParts {
         generation: stored.generation,
         created_at: time(stored.created_at, "creation time")?,
         updated_at: time(stored.updated_at, "time of the last write")?,
         opened_by: stored.opened_by.map(identity).transpose()?,
         lots: each(stored.lots, open_lot)?,
-        entries: entries(stored.entries, stored.sequence)?,
-        memory: memory(stored.keys, stored.retired)?,
+        archived,
+        entries: entries(stored.entries, behind, stored.sequence)?,
+        memory: memory(stored.keys, stored.retired, stored.histories)?,
     };
     let account = Account::from_parts(parts).map_err(DocumentError::Corrupt)?;
     Ok(State::Live(account))
@@ -34,20 +49,41 @@ fn erased(stored: proto::Erased) -> Result<State, DocumentError> {
     let parts = TombstoneParts {
         generation: stored.generation,
         updated_at: time(stored.updated_at, "time of the deletion")?,
-        memory: memory(stored.keys, stored.retired)?,
+        memory: memory(stored.keys, stored.retired, stored.histories)?,
     };
     let tombstone = Tombstone::from_parts(parts).map_err(DocumentError::Corrupt)?;
     Ok(State::Erased(tombstone))
 }
 
-/// Numbers the entries, of which the newest is number `sequence`.
-fn entries(stored: Vec<proto::Entry>, sequence: u64) -> Result<Vec<Entry>, DocumentError> {
+fn archived(stored: proto::Archived) -> Result<Archived, DocumentError> {
+    Ok(Archived {
+        sequence: stored.sequence,
+        recorded_at: time(stored.recorded_at, "time of an archived entry")?,
+        balance_after: balance(stored.balance_after)?,
+    })
+}
+
+/// Numbers the entries, of which the first is the next behind number `behind` and the newest number `sequence`.
+fn entries(
+    stored: Vec<proto::Entry>,
+    behind: u64,
+    sequence: u64,
+) -> Result<Vec<Entry>, DocumentError> {
     let count = u64::try_from(stored.len()).unwrap_or(u64::MAX);
-    if count != sequence {
+    if behind.checked_add(count) != Some(sequence) {
         return Err(DocumentError::Corrupt(Corrupt::Sequence { at: sequence }));
     }
-    let numbered = (1_u64..).zip(stored);
-    numbered.map(|(at, stored)| entry(at, stored)).collect()
+    numbered(stored, behind.saturating_add(1))
+}
+
+/// Entries that follow one another from number `first`.
+pub(super) fn numbered(stored: Vec<proto::Entry>, first: u64) -> Result<Vec<Entry>, DocumentError> {
+    let mut at = first;
+    each(stored, |stored| {
+        let entry = entry(at, stored);
+        at = at.saturating_add(1);
+        entry
+    })
 }
 
 fn entry(sequence: u64, stored: proto::Entry) -> Result<Entry, DocumentError> {
@@ -67,8 +103,7 @@ fn entry(sequence: u64, stored: proto::Entry) -> Result<Entry, DocumentError> {
         created_at: created_at.unwrap_or(recorded_at),
         description: description.map_err(|_| DocumentError::OutOfBounds("description"))?,
         points: points(stored.points)?,
-        balance_after: Balance::new(stored.balance_after)
-            .ok_or(DocumentError::OutOfBounds("balance"))?,
+        balance_after: balance(stored.balance_after)?,
         kind: kind(
             stored
                 .kind
@@ -110,10 +145,12 @@ fn open_lot(stored: proto::OpenLot) -> Result<OpenLot, DocumentError> {
 fn memory(
     keys: Vec<proto::UsedKey>,
     retired: Vec<proto::RetiredOperation>,
+    histories: Vec<proto::RetiredHistory>,
 ) -> Result<Memory, DocumentError> {
     Ok(Memory {
         keys: each(keys, used_key)?,
         retired: each(retired, retired_operation)?,
+        histories: each(histories, retired_history)?,
     })
 }
 
@@ -134,6 +171,14 @@ fn retired_operation(stored: proto::RetiredOperation) -> Result<RetiredOperation
             .ok_or(DocumentError::Missing("retired operation"))
             .and_then(identity)?,
         at: time(stored.at, "time of a retired operation")?,
+    })
+}
+
+fn retired_history(stored: proto::RetiredHistory) -> Result<RetiredHistory, DocumentError> {
+    Ok(RetiredHistory {
+        generation: stored.generation,
+        archived: stored.archived,
+        at: time(stored.at, "end of a life")?,
     })
 }
 
@@ -166,6 +211,10 @@ fn points(stored: u64) -> Result<Points, DocumentError> {
     Points::new(stored).ok_or(DocumentError::OutOfBounds("points"))
 }
 
+fn balance(stored: u64) -> Result<Balance, DocumentError> {
+    Balance::new(stored).ok_or(DocumentError::OutOfBounds("balance"))
+}
+
 fn time(stored: Option<i64>, part: &'static str) -> Result<Timestamp, DocumentError> {
     optional_time(stored, part)?.ok_or(DocumentError::Missing(part))
 }
@@ -185,7 +234,7 @@ fn optional_time(
 
 fn each<S, T>(
     stored: Vec<S>,
-    read: impl Fn(S) -> Result<T, DocumentError>,
+    read: impl FnMut(S) -> Result<T, DocumentError>,
 ) -> Result<Vec<T>, DocumentError> {
     stored.into_iter().map(read).collect()
 }

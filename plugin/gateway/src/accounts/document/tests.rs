@@ -1,10 +1,13 @@
 //! The document: what comes back, what is refused, how large it is.
 
+mod formats;
 mod properties;
+mod segments;
 
 use ledger::{
-    Applied, Description, EntryId, Fingerprint, Identity, KeyDigest, KeyUse, NewLot, Operation,
-    OperationMark, Points, Record, Redemption, ReferenceId, State, Timestamp, apply,
+    Applied, Description, EntryId, Fingerprint, Identity, KeyDigest, KeyUse, Looked, NewLot,
+    Operation, OperationMark, Points, Record, Redemption, ReferenceId, Segment, State, Timestamp,
+    apply,
 };
 use prost::Message;
 
@@ -66,7 +69,12 @@ fn after(operations: &[Operation]) -> Option<Record> {
     let mut record = None;
     for (second, operation) in (0_i64..).zip(operations) {
         let state = record.clone().map_or(State::Absent, State::from);
-        if let Ok(Applied::Changed(next)) = apply(&state, operation, t(NOW + second * 1000)) {
+        if let Ok(Applied::Changed(next)) = apply(
+            &state,
+            operation,
+            &Looked::nothing(operation),
+            t(NOW + second * 1000),
+        ) {
             record = Some(next);
         }
     }
@@ -75,6 +83,16 @@ fn after(operations: &[Operation]) -> Option<Record> {
 
 fn record(operations: &[Operation]) -> Record {
     after(operations).expect("something was written")
+}
+
+/// The account without its oldest entries, and the segment that they are.
+fn archived(record: &Record, count: usize) -> (Record, Segment) {
+    let State::Live(account) = State::from(record.clone()) else {
+        panic!("an account");
+    };
+    let segment = account.oldest(count).expect("as many entries");
+    let account = account.archive(&segment).expect("its own entries");
+    (Record::Live(account), segment)
 }
 
 /// An account and a tombstone with every part that a document can have.
@@ -180,12 +198,13 @@ fn other_formats_are_told_apart_from_garbage() {
         (bytes[2..].to_vec(), DocumentError::NoFormat),
         (b"{}".to_vec(), DocumentError::NoFormat),
         (of_format(0), DocumentError::UnknownFormat { found: 0 }),
-        (of_format(2), DocumentError::UnknownFormat { found: 2 }),
+        (of_format(3), DocumentError::UnknownFormat { found: 3 }),
         (
-            vec![0x08, 2, 0xff, 0xff],
-            DocumentError::UnknownFormat { found: 2 },
+            vec![0x08, 3, 0xff, 0xff],
+            DocumentError::UnknownFormat { found: 3 },
         ),
         (vec![0x08, 1], DocumentError::Missing("state")),
+        (vec![0x08, 2], DocumentError::Missing("state")),
     ];
     for (bytes, expected) in cases {
         assert_eq!(decode(&bytes), Err(expected), "{bytes:?}");

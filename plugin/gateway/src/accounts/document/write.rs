@@ -1,6 +1,9 @@
 //! From the ledger's facts to the messages.
 
-use ledger::{Account, Entry, EntryId, EntryKind, Identity, Memory, OpenLot, Record, Tombstone};
+use ledger::{
+    Account, Archived, Entry, EntryId, EntryKind, Identity, Memory, OpenLot, Record,
+    RetiredHistory, Tombstone,
+};
 
 use super::{FORMAT, proto, uuid};
 
@@ -27,6 +30,8 @@ fn live(account: &Account) -> proto::Live {
         entries: account.entries().map(entry).collect(),
         keys: keys(account.memory()),
         retired: retired(account.memory()),
+        archived: account.archived().map(archived),
+        histories: histories(account.memory()),
     }
 }
 
@@ -36,7 +41,25 @@ fn erased(tombstone: &Tombstone) -> proto::Erased {
         updated_at: Some(tombstone.updated_at().as_millis()),
         keys: keys(tombstone.memory()),
         retired: retired(tombstone.memory()),
+        histories: histories(tombstone.memory()),
     }
+}
+
+fn archived(archived: &Archived) -> proto::Archived {
+    proto::Archived {
+        sequence: archived.sequence,
+        recorded_at: Some(archived.recorded_at.as_millis()),
+        balance_after: archived.balance_after.get(),
+    }
+}
+
+fn histories(memory: &Memory) -> Vec<proto::RetiredHistory> {
+    let history = |history: &RetiredHistory| proto::RetiredHistory {
+        generation: history.generation,
+        archived: history.archived,
+        at: Some(history.at.as_millis()),
+    };
+    memory.histories.iter().map(history).collect()
 }
 
 fn open_lot(lot: &OpenLot) -> proto::OpenLot {
@@ -49,7 +72,7 @@ fn open_lot(lot: &OpenLot) -> proto::OpenLot {
     }
 }
 
-fn entry(entry: &Entry) -> proto::Entry {
+pub(super) fn entry(entry: &Entry) -> proto::Entry {
     let is_backdated = entry.created_at != entry.recorded_at;
     proto::Entry {
         identity: Some(identity(&entry.identity)),

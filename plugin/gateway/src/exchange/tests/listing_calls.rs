@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use etcd_wire::RangeRequest;
 use prost::Message;
-use serde_json::json;
 
 use super::listing::{fill, header, ids, list, numbered};
 use super::with_614;
@@ -14,6 +13,7 @@ use crate::accounts::keys::{AccountKey, CustomerId};
 use crate::engine::Method;
 use crate::test_support::engine::OUT_OF_RANGE;
 use crate::test_support::fault::{Fault, Nonsense};
+use crate::test_support::large::{key_of, long_document};
 use crate::test_support::request::show;
 use crate::test_support::{Request, World, config};
 
@@ -182,13 +182,9 @@ fn a_strange_key_among_the_accounts_is_told_and_not_skipped() {
 #[test]
 fn large_documents_are_asked_for_a_few_at_a_time() {
     let mut world = World::single(config());
-    let description = "x".repeat(4000);
-    for number in 0..100 {
-        let body = json!({"id": format!("{number}"), "points": 1, "description": description});
-        world.expect(201, &Request::add("big", &body));
-    }
-    let value = world.engine.puts.last().expect("a document").value.clone();
+    let value = long_document(100, 4000);
     assert!(value.len() > 400_000 && document::decode(&value).is_ok());
+    world.engine.put(key_of("big").as_bytes(), &value);
     let permit = permit("acme");
     let keys: BTreeSet<Vec<u8>> = numbered(60)
         .map(|id| CustomerId::new(id.into_bytes()).expect("an id"))

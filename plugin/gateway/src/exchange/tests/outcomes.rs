@@ -5,6 +5,7 @@ use serde_json::json;
 use super::{bad_request, check_refusals, conflict, problem, unknown_customer, with_614};
 use crate::accounts::document;
 use crate::accounts::keys::{AccountKey, CustomerId};
+use crate::test_support::large::{key_of, put_account_of_lots};
 use crate::test_support::request::show;
 use crate::test_support::{Request, World, config};
 
@@ -169,66 +170,43 @@ fn the_statuses_without_a_shape_of_their_own_as_problem_details() {
 }
 
 #[test]
-fn an_account_that_is_full_takes_no_more_and_can_still_be_deleted() {
+fn an_account_that_is_full_takes_no_more_and_can_still_be_used_up_or_deleted() {
     let mut world = World::single(config());
-    let customer = CustomerId::new(b"614".to_vec()).expect("an id");
-    let permit = crate::access::test_support::permit("acme");
-    let key = AccountKey::new(permit.tenant(), &customer);
-    world.engine.put(key.as_bytes(), &nearly_full());
-    let long = "x".repeat(4000);
+    let size = |world: &World, customer: &str| {
+        let document = world.engine.get(key_of(customer).as_bytes());
+        document.expect("a document").value.len()
+    };
+    put_account_of_lots(&mut world.engine, "other", 1000);
+    let each = size(&world, "other") / 1000;
+    let most = document::MAX_DOCUMENT_BYTES - document::REDEEM_RESERVE_BYTES;
+    let lots = u64::try_from(most / each).expect("a number of lots");
+    put_account_of_lots(&mut world.engine, "614", lots);
     let detail = "The account cannot hold more entries";
-    for (request, path) in [
-        (
-            Request::add("614", &json!({"points": 1, "description": long})),
-            "/customer/614/addPoints",
-        ),
-        (
-            Request::redeem("614", &json!({"points": 1, "description": long})),
-            "/customer/614/redeemPoints",
-        ),
-    ] {
-        assert_eq!(show(&world.reply(&request)), bad_request(path, detail));
+    let id = "x".repeat(120);
+    let add = |number: u64| {
+        let body = json!({"points": 1, "id": format!("{id}{number}")});
+        Request::add("614", &body)
+    };
+    let mut replies = (0..9).map(|number| world.reply(&add(number)));
+    let refused = replies.find(|reply| reply.status != 201);
+    let refused = refused.expect("an account that is full");
+    assert_eq!(
+        show(&refused),
+        bad_request("/customer/614/addPoints", detail)
+    );
+    let long = "x".repeat(4000);
+    let redeem = Request::redeem("614", &json!({"points": 1, "description": long}));
+    for _ in 0..9 {
+        world.expect(
+            201,
+            &redeem.clone().key(&world.engine.puts.len().to_string()),
+        );
     }
-    assert_eq!(world.engine.puts.len(), 1);
+    assert!(size(&world, "614") > most);
     world.expect(200, &Request::get("/customer/614/summary"));
     world.expect(200, &Request::delete("614"));
     world.expect(404, &Request::get("/customer/614"));
     world.expect(201, &Request::add("614", &json!({"points": 1})));
-}
-
-/// The largest document with entries of 4,000 bytes each.
-fn nearly_full() -> Vec<u8> {
-    let now = ledger::Timestamp::from_millis(crate::access::test_support::NOW_MS - 1000);
-    let mut state = ledger::State::Absent;
-    let mut document = Vec::new();
-    for number in 0..1000 {
-        let id = ledger::EntryId::new(format!("{number}")).expect("an id");
-        let operation = ledger::Operation::Add {
-            mark: ledger::OperationMark {
-                identity: ledger::Identity::generated(id),
-                key: None,
-            },
-            lot: ledger::NewLot {
-                reference_id: None,
-                description: ledger::Description::new("x".repeat(4000)).ok(),
-                points: ledger::Points::new(1).expect("points"),
-                created_at: None,
-                valid_until: None,
-                validity_months: None,
-            },
-        };
-        let applied = ledger::apply(&state, &operation, now.expect("a time"));
-        let Ok(ledger::Applied::Changed(next)) = applied else {
-            panic!("not applied: {applied:?}");
-        };
-        let longer = document::encode(&next);
-        if longer.len() > document::MAX_DOCUMENT_BYTES {
-            return document;
-        }
-        document = longer;
-        state = next.into();
-    }
-    panic!("a document without end");
 }
 
 #[test]

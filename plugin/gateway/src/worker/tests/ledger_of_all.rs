@@ -1,40 +1,68 @@
 //! An audit of one customer's account over every revision that the engine ever held.
 //!
-//! Knows nothing of how the documents came about: it reads each of them and sees whether one follows from the other.
+//! Knows nothing of how the documents came about: it reads each of them, with the segments that were there before it, and
+//! sees whether one follows from the other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ledger::{Account, Entry, EntryKind, State, Timestamp};
+use bytes::Bytes;
+use ledger::{Account, Entry, EntryKind, History, Segment, State, Timestamp};
 
 use crate::access::test_support::permit;
-use crate::accounts::document;
-use crate::accounts::keys::{AccountKey, CustomerId};
+use crate::accounts::document::{self, segment};
+use crate::accounts::keys::{AccountKey, CustomerId, HistoryKeys};
 use crate::test_support::World;
 
 pub(super) struct Audit {
-    states: Vec<State>,
+    held: Vec<Held>,
     now: Timestamp,
+}
+
+/// What the engine held at one revision.
+struct Held {
+    state: State,
+    /// Of an account, from segments and document.
+    entries: Vec<Entry>,
 }
 
 impl Audit {
     pub(super) fn of(world: &World, customer: &str) -> Self {
         let customer = CustomerId::new(customer.as_bytes().to_vec()).expect("an id");
         let key = AccountKey::new(permit("acme").tenant(), &customer);
-        let documents = world
-            .engine
-            .puts
-            .iter()
-            .filter(|put| put.key == key.as_bytes());
+        let keys = HistoryKeys::of(&key);
+        let mut segments: BTreeMap<Bytes, Segment> = BTreeMap::new();
+        let mut held = Vec::new();
+        for put in &world.engine.puts {
+            if put.key.starts_with(keys.all_lives().as_bytes()) {
+                let kept = segment::decode(&put.value).expect("a segment");
+                assert_eq!(put.key, keys.segment(kept.generation(), kept.first()));
+                let earlier = segments.insert(put.key.clone(), kept);
+                assert_eq!(earlier, None, "a segment is written once");
+            } else if put.key == key.as_bytes() {
+                let state = document::decode(&put.value).expect("a document");
+                let entries = state
+                    .live()
+                    .map(|account| whole(account, segments.values()));
+                held.push(Held {
+                    state,
+                    entries: entries.unwrap_or_default(),
+                });
+            }
+        }
         Self {
-            states: documents
-                .map(|put| document::decode(&put.value).expect("a document"))
-                .collect(),
+            held,
             now: Timestamp::from_millis(world.clock.get()).expect("a time"),
         }
     }
 
+    /// How many entries of the account are in segments.
+    pub(super) fn archived(&self) -> u64 {
+        let archived = self.account().and_then(|account| account.archived());
+        archived.map_or(0, |archived| archived.sequence)
+    }
+
     pub(super) fn account(&self) -> Option<&Account> {
-        self.states.last().and_then(State::live)
+        self.held.last().and_then(|held| held.state.live())
     }
 
     pub(super) fn balance(&self) -> Option<u64> {
@@ -46,8 +74,8 @@ impl Audit {
     pub(super) fn written(&self) -> BTreeMap<String, usize> {
         let mut written = BTreeMap::new();
         let mut before: BTreeSet<(u64, String)> = BTreeSet::new();
-        for state in &self.states {
-            let ids = ids(state);
+        for held in &self.held {
+            let ids = ids(held);
             for (_, id) in ids.difference(&before) {
                 *written.entry(id.clone()).or_default() += 1;
             }
@@ -58,40 +86,37 @@ impl Audit {
 
     /// How often the account was deleted.
     pub(super) fn deletions(&self) -> usize {
-        let erased = |state: &&State| matches!(state, State::Erased(_));
-        self.states.iter().filter(erased).count()
+        let erased = |held: &&Held| matches!(held.state, State::Erased(_));
+        self.held.iter().filter(erased).count()
     }
 
     /// What must hold of any history: balances fold, entries never change, each revision goes on from the one before it.
     /// One revision may hold many operations; a whole life of the account may pass within one.
     pub(super) fn check(&self) {
-        let mut before = State::Absent;
-        for state in &self.states {
-            let lives = (lives(&before), lives(state));
-            match (&before, state) {
-                (State::Live(earlier), State::Live(account)) if lives.0 == lives.1 => {
-                    let kept: Vec<&Entry> =
-                        account.entries().take(earlier.entries().len()).collect();
-                    let entries: Vec<&Entry> = earlier.entries().collect();
-                    assert_eq!(kept, entries, "history changed");
-                    assert!(
-                        account.entries().len() > earlier.entries().len(),
-                        "a revision of nothing"
-                    );
+        let mut before: Option<&Held> = None;
+        for held in &self.held {
+            let earlier = before.map_or(&State::Absent, |held| &held.state);
+            let lives = (life(earlier), life(&held.state));
+            match (earlier, &held.state) {
+                (State::Live(_), State::Live(_)) if lives.0 == lives.1 => {
+                    let earlier = before.map_or(&[][..], |held| &held.entries);
+                    let (kept, new) = held.entries.split_at(earlier.len());
+                    assert_eq!(kept, earlier, "history changed");
+                    assert!(!new.is_empty(), "a revision of nothing");
                 }
                 (State::Live(_), State::Erased(_)) if lives.0 == lives.1 => {}
                 _ => assert!(lives.0 < lives.1, "{lives:?}"),
             }
-            if let State::Live(account) = state {
-                check_fold(account);
+            if let State::Live(account) = &held.state {
+                check_fold(account, &held.entries);
             }
-            before = state.clone();
+            before = Some(held);
         }
     }
 }
 
 /// In which life an account is.
-fn lives(state: &State) -> u64 {
+fn life(state: &State) -> u64 {
     match state {
         State::Absent => 0,
         State::Live(account) => account.generation(),
@@ -99,21 +124,28 @@ fn lives(state: &State) -> u64 {
     }
 }
 
-fn ids(state: &State) -> BTreeSet<(u64, String)> {
-    let Some(account) = state.live() else {
+/// All entries of an account, of which what has left its document was put into segments before it.
+fn whole<'a>(account: &Account, segments: impl Iterator<Item = &'a Segment>) -> Vec<Entry> {
+    let own = segments.filter(|kept| kept.generation() == account.generation());
+    let history = History::new(account.clone(), own.cloned()).expect("the whole history");
+    history.entries().cloned().collect()
+}
+
+fn ids(held: &Held) -> BTreeSet<(u64, String)> {
+    let Some(account) = held.state.live() else {
         return BTreeSet::new();
     };
-    let entries = account.entries().map(|entry| entry.identity.id.as_str());
+    let entries = held.entries.iter().map(|entry| entry.identity.id.as_str());
     let opened = account.opened_by().map(|identity| identity.id.as_str());
     let id = |id: &str| (account.generation(), id.to_owned());
     opened.into_iter().chain(entries).map(id).collect()
 }
 
 /// For accounts in which nothing expires.
-fn check_fold(account: &Account) {
+fn check_fold(account: &Account, entries: &[Entry]) {
     let mut balance: i64 = 0;
     let mut left: BTreeMap<u64, i64> = BTreeMap::new();
-    for entry in account.entries() {
+    for entry in entries {
         let points = entry.points.get() as i64;
         match &entry.kind {
             EntryKind::Added { .. } => {

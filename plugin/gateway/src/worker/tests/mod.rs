@@ -1,5 +1,6 @@
 //! What a worker asks of the engine, how often and in which order, when calls and answers go astray.
 
+mod archiving;
 mod batches;
 mod bounds;
 mod breaks;

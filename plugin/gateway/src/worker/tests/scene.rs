@@ -66,11 +66,17 @@ pub(super) const ALL: &[Fault] = &[Fault::AnswerLost, DELAYED, DOUBLED, Fault::N
 impl Scene<'_> {
     /// Takes every path; how many there were.
     pub(super) fn explore(&self, check: impl Fn(&End)) -> usize {
+        self.explore_from(|_| {}, check)
+    }
+
+    /// The same in a world that was prepared before anything is asked.
+    pub(super) fn explore_from(&self, prepare: impl Fn(&mut World), check: impl Fn(&End)) -> usize {
         let mut world = World::new(config(), self.gateways);
         let mut choices = Choices::default();
         let mut runs = 0;
         loop {
             world = world.recycle();
+            prepare(&mut world);
             for request in self.start {
                 assert!(world.reply(request).status < 300);
             }

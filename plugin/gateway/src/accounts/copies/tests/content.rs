@@ -1,6 +1,8 @@
 //! One account's copies: what replaces what, and what is believed.
 
-use ledger::{Applied, EntryId, Identity, NewLot, Operation, OperationMark, Points, State, apply};
+use ledger::{
+    Applied, EntryId, Identity, Looked, NewLot, Operation, OperationMark, Points, State, apply,
+};
 
 use super::*;
 use crate::accounts::copies::layout::{Class, MAX_HELD_BYTES};
@@ -340,7 +342,12 @@ fn a_state_is_told_with_its_balance() {
         mark: mark("a"),
         lot,
     };
-    let Ok(Applied::Changed(record)) = apply(&State::Absent, &operation, clock) else {
+    let Ok(Applied::Changed(record)) = apply(
+        &State::Absent,
+        &operation,
+        &Looked::nothing(&operation),
+        clock,
+    ) else {
         panic!("not added");
     };
     let state = State::from(record);
@@ -350,8 +357,9 @@ fn a_state_is_told_with_its_balance() {
         Standing::of(&state, t(2_000_000)),
         span(0, Some(2_000_000), None)
     );
-    let Ok(Applied::Changed(record)) = apply(&state, &Operation::Delete { mark: mark("b") }, clock)
-    else {
+    let deletion = Operation::Delete { mark: mark("b") };
+    let looked = Looked::nothing(&deletion);
+    let Ok(Applied::Changed(record)) = apply(&state, &deletion, &looked, clock) else {
         panic!("not deleted");
     };
     assert_eq!(Standing::of(&record.into(), clock), Standing::Erased);
