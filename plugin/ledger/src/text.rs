@@ -2,6 +2,10 @@
 //!
 //! Only length and control characters are judged. Uniqueness of an id is a rule of the account, not of the text.
 
+use std::cmp::Ordering;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
 use std::fmt;
 
 /// Why a text is refused; it names the limit that was passed.
@@ -40,8 +44,13 @@ fn within(text: &str, max_bytes: usize) -> Result<(), InvalidText> {
 }
 
 /// The id of an entry: 1 to 128 bytes without control characters, unique within one life of an account.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct EntryId(String);
+#[derive(Debug, Clone)]
+pub struct EntryId {
+    // Shared, because open lots carry ids and are cloned for every write.
+    text: Arc<str>,
+    /// The UUID that it was made from: known without reading the text again.
+    uuid: Option<[u8; 16]>,
+}
 
 impl EntryId {
     /// The longest id, in bytes.
@@ -60,24 +69,68 @@ impl EntryId {
         if text.chars().any(char::is_control) {
             return Err(InvalidText::ControlCharacter);
         }
-        Ok(EntryId(text))
+        Ok(EntryId {
+            text: text.into(),
+            uuid: None,
+        })
     }
 
     /// The id that is this UUID, in its canonical lower-case text (RFC 9562, section 4).
     pub fn from_uuid(bytes: [u8; 16]) -> EntryId {
-        let mut text = String::with_capacity(36);
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let digit = |value: u8| DIGITS.get(usize::from(value)).copied().unwrap_or(b'0');
+        let mut text = [b'-'; 36];
+        let mut places = text.iter_mut();
         for (place, byte) in bytes.iter().enumerate() {
             if matches!(place, 4 | 6 | 8 | 10) {
-                text.push('-');
+                places.next();
             }
-            text.push_str(&format!("{byte:02x}"));
+            for (value, character) in [byte >> 4, byte & 0x0f].into_iter().zip(&mut places) {
+                *character = digit(value);
+            }
         }
-        EntryId(text)
+        // Digits and hyphens are text.
+        EntryId {
+            text: std::str::from_utf8(&text).unwrap_or_default().into(),
+            uuid: Some(bytes),
+        }
     }
 
     /// The id as it was given.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// The UUID that this id was made from, if it was made from one. The same text may have been given as text.
+    pub fn uuid(&self) -> Option<[u8; 16]> {
+        self.uuid
+    }
+}
+
+// An id is its text, however it was made.
+impl PartialEq for EntryId {
+    fn eq(&self, other: &EntryId) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for EntryId {}
+
+impl PartialOrd for EntryId {
+    fn partial_cmp(&self, other: &EntryId) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for EntryId {
+    fn cmp(&self, other: &EntryId) -> Ordering {
+        self.text.cmp(&other.text)
+    }
+}
+
+impl Hash for EntryId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
     }
 }
 

@@ -92,7 +92,9 @@ struct Base {
     state: State,
     /// What a commit compares with; 0 when the key does not exist.
     revision: i64,
-    /// The call that brought it; none: it lay in shared data.
+    /// The store that held it.
+    store: StoreId,
+    /// The call that brought it; none: it lay in shared data, or was left over from requests that are over.
     call: Option<CallId>,
 }
 
@@ -236,6 +238,17 @@ impl Line {
             Some(committing) => committing.call.is_none(),
             None => !self.must_read && !self.changes.is_empty(),
         }
+    }
+
+    /// Nobody waits any more: keeps what the next change may start from, if there is something, and nothing else. Whether it
+    /// does.
+    pub fn rest(&mut self) -> bool {
+        let base = self.base.take().filter(|base| base.revision > 0);
+        *self = Self {
+            base: base.map(|base| Base { call: None, ..base }),
+            ..Self::new(self.key.clone())
+        };
+        self.base.is_some()
     }
 
     /// Whether nobody waits any more.
@@ -415,6 +428,7 @@ impl Line {
                 self.base = Some(Base {
                     state,
                     revision,
+                    store,
                     call: Some(call),
                 });
             }
@@ -492,7 +506,11 @@ impl Line {
     /// Computes the next commit from the base and all that waits.
     fn fold<H: Host>(&mut self, context: &Context<'_, H>, settled: &mut Vec<Settled>) {
         self.end_late(context.steady_ms, settled);
-        let Some(base) = self.base.take().or_else(|| self.remembered(context)) else {
+        let base = self
+            .base
+            .take()
+            .filter(|base| self.is_newest(base, context));
+        let Some(base) = base.or_else(|| self.remembered(context)) else {
             self.must_read = true;
             return;
         };
@@ -630,6 +648,19 @@ impl Line {
         });
     }
 
+    /// Whether a base that is at hand is still the newest that this gateway knows. One that the engine told to those who wait
+    /// is; of one that was left over, a look at shared data tells.
+    fn is_newest<H: Host>(&self, base: &Base, context: &Context<'_, H>) -> bool {
+        if base.call.is_some() {
+            return true;
+        }
+        let front = context.copies.front(context.host, self.key.digest());
+        match front.filter(|front| front.store == base.store) {
+            Some(front) => front.revision == base.revision,
+            None => context.store == Some(base.store),
+        }
+    }
+
     /// The document in shared data, if there is one.
     fn remembered<H: Host>(&self, context: &Context<'_, H>) -> Option<Base> {
         let known = context
@@ -638,6 +669,7 @@ impl Line {
         Some(Base {
             state: document::decode(&known.document).ok()?,
             revision: known.revision,
+            store: known.store,
             call: None,
         })
     }
@@ -676,10 +708,12 @@ impl Line {
 }
 
 fn decode(key: &AccountKey, found: &Found) -> Result<Base, Box<Corrupt>> {
+    let store = found.store;
     let Some(found) = &found.document else {
         return Ok(Base {
             state: State::Absent,
             revision: 0,
+            store,
             call: None,
         });
     };
@@ -687,6 +721,7 @@ fn decode(key: &AccountKey, found: &Found) -> Result<Base, Box<Corrupt>> {
         Ok(state) => Ok(Base {
             state,
             revision: found.revision,
+            store,
             call: None,
         }),
         Err(error) => Err(Corrupt::new(key.as_bytes(), error)),

@@ -3,7 +3,7 @@
 //! Puts [`Line`]s and [`Lane`]s together: which line stands in which queue, which answer goes to which line, who pauses
 //! and who is forgotten. What an answer means is the line's to say; what the client is told, the exchange's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -28,6 +28,10 @@ pub(super) const FIRST_PAUSE_MS: i64 = 25;
 /// The longest such pause, in milliseconds.
 pub(super) const MAX_PAUSE_MS: i64 = 400;
 
+/// Accounts whose last state a worker keeps after all requests for them are over, so that the next change need not decode
+/// it. About 30 KiB each.
+const MAX_RESTING: usize = 512;
+
 /// gRPC status `DEADLINE_EXCEEDED`.
 const DEADLINE_EXCEEDED: u32 = 4;
 
@@ -41,6 +45,9 @@ pub(super) struct Lines {
     lanes: Vec<Lane>,
     places: BTreeMap<AccountKey, LineId>,
     lines: BTreeMap<LineId, Entry>,
+    /// Lines in which nobody waits, each with the number of its rest; one that has been used since has another number.
+    resting: VecDeque<(LineId, u64)>,
+    rests: u64,
     /// Bytes that commits hold.
     pub held_bytes: usize,
     settled: Vec<Settled>,
@@ -58,6 +65,8 @@ struct Entry {
     next_pause_ms: i64,
     /// This line's part of all that is held.
     held_bytes: usize,
+    /// The number of its rest; none: somebody waits.
+    rest: Option<u64>,
 }
 
 impl Lines {
@@ -68,6 +77,8 @@ impl Lines {
             lanes: engine.clusters.iter().map(lane).collect(),
             places: BTreeMap::new(),
             lines: BTreeMap::new(),
+            resting: VecDeque::new(),
+            rests: 0,
             held_bytes: 0,
             settled: Vec::new(),
             looks: Vec::new(),
@@ -118,6 +129,7 @@ impl Lines {
         let fresh = LineId(seat.ticket);
         let id = *self.places.entry(key.clone()).or_insert(fresh);
         let entry = self.lines.entry(id).or_insert_with(|| Entry::new(key));
+        entry.rest = None;
         join(&mut entry.line);
         self.queue(id);
         id
@@ -413,9 +425,29 @@ impl Lines {
             .saturating_sub(entry.held_bytes)
             .saturating_add(held_bytes);
         entry.held_bytes = held_bytes;
-        if entry.line.is_empty() {
+        if !entry.line.is_empty() || entry.rest.is_some() {
+            return;
+        }
+        if !entry.line.rest() {
+            return self.remove(id);
+        }
+        self.rests = self.rests.saturating_add(1);
+        entry.rest = Some(self.rests);
+        self.resting.push_back((id, self.rests));
+        if self.resting.len() > MAX_RESTING
+            && let Some((oldest, rest)) = self.resting.pop_front()
+            && self
+                .lines
+                .get(&oldest)
+                .is_some_and(|it| it.rest == Some(rest))
+        {
+            self.remove(oldest);
+        }
+    }
+
+    fn remove(&mut self, id: LineId) {
+        if let Some(entry) = self.lines.remove(&id) {
             self.places.remove(entry.line.key());
-            self.lines.remove(&id);
         }
     }
 }
@@ -430,6 +462,7 @@ impl Entry {
             paused_until_ms: None,
             next_pause_ms: FIRST_PAUSE_MS,
             held_bytes: 0,
+            rest: None,
         }
     }
 

@@ -108,7 +108,7 @@ fn kind(kind: &EntryKind) -> proto::entry::Kind {
 
 fn id(id: &EntryId) -> proto::EntryId {
     use proto::entry_id::Value;
-    let value = match uuid::to_bytes(id.as_str()) {
+    let value = match id.uuid().or_else(|| uuid::to_bytes(id.as_str())) {
         Some(bytes) => Value::Uuid(bytes.to_vec()),
         None => Value::Text(id.as_str().to_owned()),
     };
