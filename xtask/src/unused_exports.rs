@@ -1,15 +1,21 @@
 //! Takes away the module's exports that do nothing: the host then leaves those calls out, several for each request.
 //!
 //! The SDK exports every callback of the ABI, and what the filter does not implement returns at once; but the host, which
-//! cannot know that, switches into the module and back for each. What a callback does is the filter's; here is only which
-//! ones it has none of.
+//! cannot know that, switches into the module and back for each. Where the filter has a callback of its own, it takes the
+//! place of the SDK's: two of one name cannot be linked, so it comes under another and is renamed here. What a callback
+//! does is the filter's; here is only which ones it has none of.
 
 use anyhow::Context as _;
 use wasm_encoder::{ExportKind, ExportSection, Module, RawSection};
 use wasmparser::{ExternalKind, Parser, Payload};
 
+/// How the name of a callback begins that takes the place of the SDK's.
+const OWN: &str = "own_";
+
 /// Callbacks that the filter does not implement, with the names of its methods that would.
-const UNUSED: [(&str, &str); 11] = [
+const UNUSED: [(&str, &str); 12] = [
+    // The end of a context is told twice; the first time will do.
+    ("proxy_on_delete", "drop"),
     ("proxy_on_log", "on_log"),
     ("proxy_on_response_headers", "on_http_response_headers"),
     ("proxy_on_response_body", "on_http_response_body"),
@@ -32,7 +38,7 @@ const UNUSED: [(&str, &str); 11] = [
     ),
 ];
 
-/// The module without its unused exports; everything else as it was.
+/// The module without its unused exports, and with its own in the place of the SDK's; everything else as it was.
 ///
 /// # Errors
 /// When it is no module.
@@ -54,10 +60,16 @@ pub fn removed(module: &[u8]) -> anyhow::Result<Vec<u8>> {
 }
 
 fn exports(section: wasmparser::ExportSectionReader<'_>) -> anyhow::Result<ExportSection> {
+    let all = section.into_iter().collect::<Result<Vec<_>, _>>();
+    let all = all.context("read the module's exports")?;
+    let own: Vec<&str> = all
+        .iter()
+        .filter_map(|export| export.name.strip_prefix(OWN))
+        .collect();
     let mut kept = ExportSection::new();
-    for export in section {
-        let export = export.context("read the module's exports")?;
-        if UNUSED.iter().any(|(name, _)| *name == export.name) {
+    for export in all {
+        let is_unused = UNUSED.iter().any(|(name, _)| *name == export.name);
+        if is_unused || own.contains(&export.name) {
             continue;
         }
         let kind = match export.kind {
@@ -67,7 +79,8 @@ fn exports(section: wasmparser::ExportSectionReader<'_>) -> anyhow::Result<Expor
             ExternalKind::Global => ExportKind::Global,
             ExternalKind::Tag => ExportKind::Tag,
         };
-        kept.export(export.name, kind, export.index);
+        let name = export.name.strip_prefix(OWN).unwrap_or(export.name);
+        kept.export(name, kind, export.index);
     }
     Ok(kept)
 }
@@ -77,17 +90,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_unused_exports_are_gone() {
+    fn only_the_unused_exports_are_gone_and_own_ones_take_their_place() {
         let mut exports = ExportSection::new();
+        exports.export("proxy_on_done", ExportKind::Func, 0);
         exports.export("proxy_on_log", ExportKind::Func, 0);
         exports.export("proxy_on_tick", ExportKind::Func, 0);
         exports.export("memory", ExportKind::Memory, 0);
         exports.export("proxy_on_response_body", ExportKind::Func, 0);
+        exports.export("own_proxy_on_done", ExportKind::Func, 1);
         let mut module = Module::new();
         let mut types = wasm_encoder::TypeSection::new();
         types.ty().function([], []);
         module.section(&types);
         let mut functions = wasm_encoder::FunctionSection::new();
+        functions.function(0);
         functions.function(0);
         module.section(&functions);
         let mut memories = wasm_encoder::MemorySection::new();
@@ -104,12 +120,13 @@ mod tests {
         let mut body = wasm_encoder::Function::new([]);
         body.instructions().end();
         code.function(&body);
+        code.function(&body);
         module.section(&code);
         let before = module.finish();
 
         let after = removed(&before).expect("a module");
         wasmparser::validate(&after).expect("still valid");
-        let names = |module: &[u8]| -> Vec<String> {
+        let names = |module: &[u8]| -> Vec<(String, u32)> {
             Parser::new(0)
                 .parse_all(module)
                 .filter_map(|payload| match payload.expect("a module") {
@@ -117,11 +134,16 @@ mod tests {
                     _ => None,
                 })
                 .flatten()
-                .map(|export| export.expect("an export").name.to_owned())
+                .map(|export| export.expect("an export"))
+                .map(|export| (export.name.to_owned(), export.index))
                 .collect()
         };
-        assert_eq!(names(&before).len(), 4);
-        assert_eq!(names(&after), ["proxy_on_tick", "memory"]);
+        assert_eq!(names(&before).len(), 6);
+        let left = [("proxy_on_tick", 0), ("memory", 0), ("proxy_on_done", 1)];
+        assert_eq!(
+            names(&after),
+            left.map(|(name, index)| (name.to_owned(), index))
+        );
         assert!(removed(b"no module").is_err());
     }
 

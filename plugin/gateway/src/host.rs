@@ -313,6 +313,9 @@ pub trait Host {
     /// Shows a level.
     fn gauge(&self, gauge: Gauge, value: u64);
 
+    /// Whether a line of this severity would be written at all. One that is costly to make need not be made otherwise.
+    fn writes(&self, severity: Severity) -> bool;
+
     /// Writes a line for the operator. Never a token, a key or a body.
     fn log(&self, severity: Severity, line: &str);
 }

@@ -73,7 +73,7 @@ impl Decision<'_> {
             DecisionLines::Refused => self.verdict != Verdict::Allow,
             DecisionLines::None => false,
         };
-        if wanted {
+        if wanted && host.writes(Severity::Info) {
             host.log(Severity::Info, &self.line());
         }
     }

@@ -220,3 +220,15 @@ fn what_a_client_sends_cannot_break_a_line() {
         assert_eq!(told["decision"], "deny");
     }
 }
+
+#[test]
+fn a_line_that_the_host_would_not_write_is_not_made_but_counted() {
+    let mut world = world("all");
+    world.nodes[0].host.quiet.set(true);
+    let request = Request::get("/customer/secret");
+    assert_eq!(lines(&mut world, &request), Vec::<Value>::new());
+    assert_eq!(world.nodes[0].host.counted(Counter::Allowed), 1);
+    world.nodes[0].host.quiet.set(false);
+    assert_eq!(lines(&mut world, &request).len(), 1);
+    assert_eq!(world.nodes[0].host.counted(Counter::Allowed), 2);
+}
