@@ -18,8 +18,8 @@ const NO_VERSION: u32 = u32::MAX;
 
 /// What Envoy, or a host like it, offers to one VM.
 pub struct ProxyHost {
-    /// The metrics' ids, in the order of [`Counter::ALL`]; each definition allocates, so they are defined once.
-    metrics: Vec<u32>,
+    /// The counters, in the order of [`Counter::ALL`]; each definition allocates, so they are defined once.
+    tallies: [Tally; Counter::ALL.len()],
     /// The gauges' ids and last values. Which there are depends on the configuration.
     gauges: RefCell<BTreeMap<Gauge, (u32, u64)>>,
     /// The time of the callback that runs, once somebody has asked for it.
@@ -28,13 +28,23 @@ pub struct ProxyHost {
     level: Cell<u32>,
 }
 
+/// What was counted and not told to the host yet: telling it at each request would cost more than counting does.
+struct Tally {
+    /// The metric's id; none: the host has no room for it.
+    metric: Option<u32>,
+    untold: Cell<i64>,
+}
+
 impl ProxyHost {
     /// Defines the metrics.
     pub fn new() -> Self {
         let define =
             |counter: Counter| hostcalls::define_metric(MetricType::Counter, counter.name());
         Self {
-            metrics: Counter::ALL.into_iter().flat_map(define).collect(),
+            tallies: Counter::ALL.map(|counter| Tally {
+                metric: define(counter).ok(),
+                untold: Cell::new(0),
+            }),
             gauges: RefCell::default(),
             now: Cell::new(None),
             level: Cell::new(level::now()),
@@ -44,6 +54,20 @@ impl ProxyHost {
     /// A callback begins: time goes on. Within one it stands still, which saves most readings of the clock.
     pub fn wake(&self) {
         self.now.set(None);
+    }
+
+    /// Tells the host what was counted since the last time. With every tick at least: a VM that traps takes along what it
+    /// has counted since.
+    pub fn tell_counts(&self) {
+        for tally in &self.tallies {
+            let count = tally.untold.take();
+            if let Some(metric) = tally.metric
+                && count != 0
+            {
+                // A counter that cannot be raised is not worth a request.
+                let _ = hostcalls::increment_metric(metric, count);
+            }
+        }
     }
 
     /// Looks at what an operator may change at any time.
@@ -113,10 +137,8 @@ impl Host for ProxyHost {
     }
 
     fn count(&self, counter: Counter) {
-        let place = Counter::ALL.iter().position(|&it| it == counter);
-        if let Some(&metric) = place.and_then(|place| self.metrics.get(place)) {
-            // A counter that cannot be raised is not worth a request.
-            let _ = hostcalls::increment_metric(metric, 1);
+        if let Some(tally) = self.tallies.get(counter.place()) {
+            tally.untold.set(tally.untold.get().saturating_add(1));
         }
     }
 

@@ -49,6 +49,7 @@ impl Root {
         vm.host.wake();
         change(&mut vm);
         vm.carry_out();
+        vm.host.tell_counts();
         let has_drained = self.draining && vm.worker.is_idle();
         drop(vm);
         if has_drained {
