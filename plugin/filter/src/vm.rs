@@ -19,6 +19,7 @@ use gateway::worker::Worker;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, MapType, Status};
 
+use crate::headers;
 use crate::host::ProxyHost;
 
 /// gRPC status `UNAVAILABLE`: the call was not made.
@@ -329,13 +330,7 @@ impl Vm {
 
 /// Sends a reply on the stream in whose context the host is.
 pub fn send(reply: &gateway::api::reply::Reply) {
-    let headers = reply
-        .headers
-        .iter()
-        .map(|(name, value)| (*name, value.as_str()))
-        .collect();
-    let body = (!reply.body.is_empty()).then_some(reply.body.as_slice());
-    let _ = hostcalls::send_http_response(reply.status.into(), headers, body);
+    headers::reply(reply.status, &reply.headers, &reply.body);
 }
 
 /// Makes a request's headers what its upstream is to see. Only while they are held back.
