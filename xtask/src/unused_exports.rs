@@ -12,10 +12,11 @@ use wasmparser::{ExternalKind, Parser, Payload};
 /// How the name of a callback begins that takes the place of the SDK's.
 const OWN: &str = "own_";
 
+/// The second of two callbacks at a context's end. The SDK forgets a context only then; own callbacks do so at the first.
+const DELETE: &str = "proxy_on_delete";
+
 /// Callbacks that the filter does not implement, with the names of its methods that would.
-const UNUSED: [(&str, &str); 12] = [
-    // The end of a context is told twice; the first time will do.
-    ("proxy_on_delete", "drop"),
+const UNUSED: [(&str, &str); 11] = [
     ("proxy_on_log", "on_log"),
     ("proxy_on_response_headers", "on_http_response_headers"),
     ("proxy_on_response_body", "on_http_response_body"),
@@ -68,7 +69,8 @@ fn exports(section: wasmparser::ExportSectionReader<'_>) -> anyhow::Result<Expor
         .collect();
     let mut kept = ExportSection::new();
     for export in all {
-        let is_unused = UNUSED.iter().any(|(name, _)| *name == export.name);
+        let is_unused = UNUSED.iter().any(|(name, _)| *name == export.name)
+            || (export.name == DELETE && own.contains(&"proxy_on_done"));
         if is_unused || own.contains(&export.name) {
             continue;
         }
@@ -89,15 +91,13 @@ fn exports(section: wasmparser::ExportSectionReader<'_>) -> anyhow::Result<Expor
 mod tests {
     use super::*;
 
-    #[test]
-    fn only_the_unused_exports_are_gone_and_own_ones_take_their_place() {
+    /// A module of two functions and a memory with these exports.
+    fn module(functions: &[(&str, u32)]) -> Vec<u8> {
         let mut exports = ExportSection::new();
-        exports.export("proxy_on_done", ExportKind::Func, 0);
-        exports.export("proxy_on_log", ExportKind::Func, 0);
-        exports.export("proxy_on_tick", ExportKind::Func, 0);
         exports.export("memory", ExportKind::Memory, 0);
-        exports.export("proxy_on_response_body", ExportKind::Func, 0);
-        exports.export("own_proxy_on_done", ExportKind::Func, 1);
+        for &(name, index) in functions {
+            exports.export(name, ExportKind::Func, index);
+        }
         let mut module = Module::new();
         let mut types = wasm_encoder::TypeSection::new();
         types.ty().function([], []);
@@ -122,29 +122,68 @@ mod tests {
         code.function(&body);
         code.function(&body);
         module.section(&code);
-        let before = module.finish();
+        module.finish()
+    }
 
-        let after = removed(&before).expect("a module");
+    /// What is left of them, with the functions behind.
+    fn left(functions: &[(&str, u32)]) -> Vec<(String, u32)> {
+        let after = removed(&module(functions)).expect("a module");
         wasmparser::validate(&after).expect("still valid");
-        let names = |module: &[u8]| -> Vec<(String, u32)> {
-            Parser::new(0)
-                .parse_all(module)
-                .filter_map(|payload| match payload.expect("a module") {
-                    Payload::ExportSection(section) => Some(section),
-                    _ => None,
-                })
-                .flatten()
-                .map(|export| export.expect("an export"))
-                .map(|export| (export.name.to_owned(), export.index))
-                .collect()
-        };
-        assert_eq!(names(&before).len(), 6);
-        let left = [("proxy_on_tick", 0), ("memory", 0), ("proxy_on_done", 1)];
-        assert_eq!(
-            names(&after),
-            left.map(|(name, index)| (name.to_owned(), index))
-        );
+        Parser::new(0)
+            .parse_all(&after)
+            .filter_map(|payload| match payload.expect("a module") {
+                Payload::ExportSection(section) => Some(section),
+                _ => None,
+            })
+            .flatten()
+            .map(|export| export.expect("an export"))
+            .filter(|export| export.kind == ExternalKind::Func)
+            .map(|export| (export.name.to_owned(), export.index))
+            .collect()
+    }
+
+    fn owned(functions: &[(&str, u32)]) -> Vec<(String, u32)> {
+        let owned = |&(name, index): &(&str, u32)| (name.to_owned(), index);
+        functions.iter().map(owned).collect()
+    }
+
+    #[test]
+    fn only_the_unused_exports_are_gone() {
+        let kept = [
+            ("proxy_on_tick", 0),
+            ("proxy_on_done", 0),
+            ("proxy_on_delete", 0),
+        ];
+        let all = [
+            &kept[..],
+            &[("proxy_on_log", 0), ("proxy_on_response_body", 0)],
+        ];
+        assert_eq!(left(&all.concat()), owned(&kept));
         assert!(removed(b"no module").is_err());
+    }
+
+    #[test]
+    fn own_exports_take_the_place_of_the_sdks() {
+        let all = [
+            ("proxy_on_tick", 0),
+            ("proxy_on_done", 0),
+            ("own_proxy_on_done", 1),
+            ("proxy_on_delete", 0),
+        ];
+        let expected = owned(&[("proxy_on_tick", 0), ("proxy_on_done", 1)]);
+        assert_eq!(left(&all), expected);
+        // Without an end of its own a module needs the SDK's second one.
+        let all = [
+            ("own_proxy_on_context_create", 1),
+            ("proxy_on_done", 0),
+            ("proxy_on_delete", 0),
+        ];
+        let expected = owned(&[
+            ("proxy_on_context_create", 1),
+            ("proxy_on_done", 0),
+            ("proxy_on_delete", 0),
+        ]);
+        assert_eq!(left(&all), expected);
     }
 
     /// A callback that the filter gets one day must not be taken away.
