@@ -1,12 +1,19 @@
 //! Takes away the module's exports that do nothing: the host then leaves those calls out, several for each request.
 //!
 //! The SDK exports every callback of the ABI, and what the filter does not implement returns at once; but the host, which
-//! cannot know that, switches into the module and back for each. What a callback does is the filter's; here is only which
-//! ones it has none of.
+//! cannot know that, switches into the module and back for each. Where the filter has a callback of its own, it takes the
+//! place of the SDK's: two of one name cannot be linked, so it comes under another and is renamed here. What a callback
+//! does is the filter's; here is only which ones it has none of.
 
 use anyhow::Context as _;
 use wasm_encoder::{ExportKind, ExportSection, Module, RawSection};
 use wasmparser::{ExternalKind, Parser, Payload};
+
+/// How the name of a callback begins that takes the place of the SDK's.
+const OWN: &str = "own_";
+
+/// The second of two callbacks at a context's end. The SDK forgets a context only then; own callbacks do so at the first.
+const DELETE: &str = "proxy_on_delete";
 
 /// Callbacks that the filter does not implement, with the names of its methods that would.
 const UNUSED: [(&str, &str); 11] = [
@@ -32,7 +39,7 @@ const UNUSED: [(&str, &str); 11] = [
     ),
 ];
 
-/// The module without its unused exports; everything else as it was.
+/// The module without its unused exports, and with its own in the place of the SDK's; everything else as it was.
 ///
 /// # Errors
 /// When it is no module.
@@ -54,10 +61,17 @@ pub fn removed(module: &[u8]) -> anyhow::Result<Vec<u8>> {
 }
 
 fn exports(section: wasmparser::ExportSectionReader<'_>) -> anyhow::Result<ExportSection> {
+    let all = section.into_iter().collect::<Result<Vec<_>, _>>();
+    let all = all.context("read the module's exports")?;
+    let own: Vec<&str> = all
+        .iter()
+        .filter_map(|export| export.name.strip_prefix(OWN))
+        .collect();
     let mut kept = ExportSection::new();
-    for export in section {
-        let export = export.context("read the module's exports")?;
-        if UNUSED.iter().any(|(name, _)| *name == export.name) {
+    for export in all {
+        let is_unused = UNUSED.iter().any(|(name, _)| *name == export.name)
+            || (export.name == DELETE && own.contains(&"proxy_on_done"));
+        if is_unused || own.contains(&export.name) {
             continue;
         }
         let kind = match export.kind {
@@ -67,7 +81,8 @@ fn exports(section: wasmparser::ExportSectionReader<'_>) -> anyhow::Result<Expor
             ExternalKind::Global => ExportKind::Global,
             ExternalKind::Tag => ExportKind::Tag,
         };
-        kept.export(export.name, kind, export.index);
+        let name = export.name.strip_prefix(OWN).unwrap_or(export.name);
+        kept.export(name, kind, export.index);
     }
     Ok(kept)
 }
@@ -76,18 +91,19 @@ fn exports(section: wasmparser::ExportSectionReader<'_>) -> anyhow::Result<Expor
 mod tests {
     use super::*;
 
-    #[test]
-    fn only_the_unused_exports_are_gone() {
+    /// A module of two functions and a memory with these exports.
+    fn module(functions: &[(&str, u32)]) -> Vec<u8> {
         let mut exports = ExportSection::new();
-        exports.export("proxy_on_log", ExportKind::Func, 0);
-        exports.export("proxy_on_tick", ExportKind::Func, 0);
         exports.export("memory", ExportKind::Memory, 0);
-        exports.export("proxy_on_response_body", ExportKind::Func, 0);
+        for &(name, index) in functions {
+            exports.export(name, ExportKind::Func, index);
+        }
         let mut module = Module::new();
         let mut types = wasm_encoder::TypeSection::new();
         types.ty().function([], []);
         module.section(&types);
         let mut functions = wasm_encoder::FunctionSection::new();
+        functions.function(0);
         functions.function(0);
         module.section(&functions);
         let mut memories = wasm_encoder::MemorySection::new();
@@ -104,25 +120,70 @@ mod tests {
         let mut body = wasm_encoder::Function::new([]);
         body.instructions().end();
         code.function(&body);
+        code.function(&body);
         module.section(&code);
-        let before = module.finish();
+        module.finish()
+    }
 
-        let after = removed(&before).expect("a module");
+    /// What is left of them, with the functions behind.
+    fn left(functions: &[(&str, u32)]) -> Vec<(String, u32)> {
+        let after = removed(&module(functions)).expect("a module");
         wasmparser::validate(&after).expect("still valid");
-        let names = |module: &[u8]| -> Vec<String> {
-            Parser::new(0)
-                .parse_all(module)
-                .filter_map(|payload| match payload.expect("a module") {
-                    Payload::ExportSection(section) => Some(section),
-                    _ => None,
-                })
-                .flatten()
-                .map(|export| export.expect("an export").name.to_owned())
-                .collect()
-        };
-        assert_eq!(names(&before).len(), 4);
-        assert_eq!(names(&after), ["proxy_on_tick", "memory"]);
+        Parser::new(0)
+            .parse_all(&after)
+            .filter_map(|payload| match payload.expect("a module") {
+                Payload::ExportSection(section) => Some(section),
+                _ => None,
+            })
+            .flatten()
+            .map(|export| export.expect("an export"))
+            .filter(|export| export.kind == ExternalKind::Func)
+            .map(|export| (export.name.to_owned(), export.index))
+            .collect()
+    }
+
+    fn owned(functions: &[(&str, u32)]) -> Vec<(String, u32)> {
+        let owned = |&(name, index): &(&str, u32)| (name.to_owned(), index);
+        functions.iter().map(owned).collect()
+    }
+
+    #[test]
+    fn only_the_unused_exports_are_gone() {
+        let kept = [
+            ("proxy_on_tick", 0),
+            ("proxy_on_done", 0),
+            ("proxy_on_delete", 0),
+        ];
+        let all = [
+            &kept[..],
+            &[("proxy_on_log", 0), ("proxy_on_response_body", 0)],
+        ];
+        assert_eq!(left(&all.concat()), owned(&kept));
         assert!(removed(b"no module").is_err());
+    }
+
+    #[test]
+    fn own_exports_take_the_place_of_the_sdks() {
+        let all = [
+            ("proxy_on_tick", 0),
+            ("proxy_on_done", 0),
+            ("own_proxy_on_done", 1),
+            ("proxy_on_delete", 0),
+        ];
+        let expected = owned(&[("proxy_on_tick", 0), ("proxy_on_done", 1)]);
+        assert_eq!(left(&all), expected);
+        // Without an end of its own a module needs the SDK's second one.
+        let all = [
+            ("own_proxy_on_context_create", 1),
+            ("proxy_on_done", 0),
+            ("proxy_on_delete", 0),
+        ];
+        let expected = owned(&[
+            ("proxy_on_context_create", 1),
+            ("proxy_on_done", 0),
+            ("proxy_on_delete", 0),
+        ]);
+        assert_eq!(left(&all), expected);
     }
 
     /// A callback that the filter gets one day must not be taken away.

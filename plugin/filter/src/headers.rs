@@ -3,6 +3,8 @@
 //! The SDK's own reading makes two allocations for every header of every request. Names and values stay bytes; what they
 //! mean is known elsewhere.
 
+use std::borrow::Cow;
+
 use proxy_wasm::types::MapType;
 
 /// Bytes of a length in the host's layout.
@@ -50,12 +52,36 @@ fn text(bytes: &[u8], length: usize) -> Option<(&[u8], &[u8])> {
     Some((text, rest.get(1..)?))
 }
 
+/// Sends a reply on the stream in whose context the host is. Without a body when that is empty.
+pub fn reply(status: u16, headers: &[(&str, Cow<'_, str>)], body: &[u8]) {
+    if let Some(headers) = written(headers) {
+        abi::send_reply(status, &headers, body);
+    }
+}
+
+/// The layout again; none: longer than it can be.
+fn written(pairs: &[(&str, Cow<'_, str>)]) -> Option<Vec<u8>> {
+    let texts = pairs.iter().flat_map(|(name, value)| [*name, &**value]);
+    let bytes = |text: &str| text.len().saturating_add(LENGTH_BYTES + 1);
+    let room = texts.clone().map(bytes).sum::<usize>();
+    let mut block = Vec::with_capacity(room.saturating_add(LENGTH_BYTES));
+    block.extend(u32::try_from(pairs.len()).ok()?.to_le_bytes());
+    for text in texts.clone() {
+        block.extend(u32::try_from(text.len()).ok()?.to_le_bytes());
+    }
+    for text in texts {
+        block.extend_from_slice(text.as_bytes());
+        block.push(0);
+    }
+    Some(block)
+}
+
 #[expect(
     unsafe_code,
     reason = "the call of the ABI: the host writes to two places and gives away memory that the module allocated for it"
 )]
 mod abi {
-    use std::ptr::null_mut;
+    use std::ptr::{null, null_mut};
 
     use proxy_wasm::types::MapType;
 
@@ -64,11 +90,42 @@ mod abi {
 
     #[link(wasm_import_module = "env")]
     unsafe extern "C" {
+        fn proxy_send_local_response(
+            status: u32,
+            details: *const u8,
+            details_size: usize,
+            body: *const u8,
+            body_size: usize,
+            headers: *const u8,
+            headers_size: usize,
+            grpc_status: i32,
+        ) -> u32;
+
         fn proxy_get_header_map_pairs(
             map: MapType,
             answer: *mut *mut u8,
             answer_size: *mut usize,
         ) -> u32;
+    }
+
+    /// Not a gRPC reply.
+    const NO_GRPC_STATUS: i32 = -1;
+
+    /// A reply that the host does not take is sent by nobody: there is no second one to send.
+    pub(super) fn send_reply(status: u16, headers: &[u8], body: &[u8]) {
+        // SAFETY: the pointers and lengths are those of live slices, which the host only reads, or of nothing.
+        let _ = unsafe {
+            proxy_send_local_response(
+                status.into(),
+                null(),
+                0,
+                body.as_ptr(),
+                body.len(),
+                headers.as_ptr(),
+                headers.len(),
+                NO_GRPC_STATUS,
+            )
+        };
     }
 
     pub(super) fn pairs(map: MapType) -> Option<Vec<u8>> {

@@ -20,6 +20,7 @@
     )
 )]
 
+mod contexts;
 mod foreign;
 mod headers;
 mod host;

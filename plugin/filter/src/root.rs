@@ -9,11 +9,11 @@ use gateway::config_error::ConfigError;
 use gateway::engine::Answer;
 use gateway::worker::{TICK_MS, Worker};
 use proxy_wasm::hostcalls;
-use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::{BufferType, ContextType, LogLevel};
+use proxy_wasm::traits::{Context, RootContext};
+use proxy_wasm::types::{BufferType, LogLevel};
 
+use crate::contexts;
 use crate::host::ProxyHost;
-use crate::stream::Stream;
 use crate::vm::{SharedVm, Vm};
 
 /// The root context. Without a configuration it refuses every stream: the VM never gets that far.
@@ -46,10 +46,16 @@ impl Root {
         let Some(mut vm) = self.vm.as_ref().and_then(|vm| vm.try_borrow_mut().ok()) else {
             return;
         };
+        vm.host.wake();
         change(&mut vm);
         vm.carry_out();
-        if self.draining && vm.worker.is_idle() {
+        vm.host.tell_counts();
+        let has_drained = self.draining && vm.worker.is_idle();
+        drop(vm);
+        if has_drained {
             self.draining = false;
+            self.vm = None;
+            contexts::ended(self.id);
             let _ = hostcalls::done();
         }
     }
@@ -94,6 +100,9 @@ impl Context for Root {
             .and_then(|vm| vm.try_borrow().ok())
             .is_some_and(|vm| !vm.worker.is_idle());
         self.draining = busy;
+        if !busy {
+            self.vm = None;
+        }
         !busy
     }
 }
@@ -103,7 +112,9 @@ impl RootContext for Root {
         let host = ProxyHost::new();
         match Self::configure(plugin_configuration_size, &host) {
             Ok(worker) => {
-                self.vm = Some(Rc::new(RefCell::new(Vm::new(worker, host, self.id))));
+                let vm = Rc::new(RefCell::new(Vm::new(worker, host, self.id)));
+                contexts::configured(self.id, &vm);
+                self.vm = Some(vm);
                 let period = Duration::from_millis(TICK_MS.into());
                 hostcalls::set_tick_period(period).is_ok()
             }
@@ -115,21 +126,15 @@ impl RootContext for Root {
     }
 
     fn on_tick(&mut self) {
-        self.with_vm(|vm| vm.worker.tick(&vm.host));
+        self.with_vm(|vm| {
+            vm.host.tick();
+            vm.worker.tick(&vm.host);
+        });
     }
 
     fn on_queue_ready(&mut self, queue_id: u32) {
         // The message says nothing but that there is something to do; one carries out all.
         while let Ok(Some(_)) = hostcalls::dequeue_shared_queue(queue_id) {}
         self.with_vm(|_| {});
-    }
-
-    fn create_http_context(&self, context_id: u32) -> Option<Box<dyn HttpContext>> {
-        let vm = self.vm.clone()?;
-        Some(Box::new(Stream::new(context_id, vm)))
-    }
-
-    fn get_type(&self) -> Option<ContextType> {
-        Some(ContextType::HttpContext)
     }
 }

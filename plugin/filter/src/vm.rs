@@ -19,6 +19,7 @@ use gateway::worker::Worker;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, MapType, Status};
 
+use crate::headers;
 use crate::host::ProxyHost;
 
 /// gRPC status `UNAVAILABLE`: the call was not made.
@@ -32,7 +33,8 @@ pub struct Vm {
     pub host: ProxyHost,
     pub worker: Worker,
     root_context: u32,
-    exchanges: BTreeMap<u32, Exchange>,
+    /// Requests by their context.
+    requests: BTreeMap<u32, Request>,
     /// Calls under way by the host's token.
     tokens: BTreeMap<u32, CallId>,
     /// Fetches under way by the host's token: HTTP calls have numbers of their own.
@@ -43,13 +45,20 @@ pub struct Vm {
     bell_rung: bool,
 }
 
+/// What is kept of a request that is not answered, or of which more may come.
+struct Request {
+    exchange: Exchange,
+    /// Bytes of the body that the host has buffered.
+    body_bytes: usize,
+}
+
 impl Vm {
     pub fn new(worker: Worker, host: ProxyHost, root_context: u32) -> Self {
         Self {
             host,
             worker,
             root_context,
-            exchanges: BTreeMap::new(),
+            requests: BTreeMap::new(),
             tokens: BTreeMap::new(),
             fetches: BTreeMap::new(),
             streams: BTreeMap::new(),
@@ -58,25 +67,63 @@ impl Vm {
         }
     }
 
+    /// Begins the exchange of a stream with its request's head, from the stream's own callback. It is kept only if
+    /// something may follow: most requests are answered here and now.
+    pub fn begin(&mut self, stream: u32, headers: &[(&[u8], &[u8])], end: bool) -> Step {
+        self.host.wake();
+        let mut exchange = Exchange::new(ExchangeId(stream));
+        let step = exchange.advance(Input::Head { headers, end }, &mut self.worker, &self.host);
+        if !end || exchange.awaits_outcome() {
+            let kept = Request {
+                exchange,
+                body_bytes: 0,
+            };
+            self.requests.insert(stream, kept);
+        }
+        self.ring_for_calls();
+        step
+    }
+
     /// Goes on with the exchange of a stream, from one of the stream's own callbacks.
     pub fn advance(&mut self, stream: u32, input: Input<'_>) -> Step {
-        let exchange = self
-            .exchanges
-            .entry(stream)
-            .or_insert_with(|| Exchange::new(ExchangeId(stream)));
-        let step = exchange.advance(input, &mut self.worker, &self.host);
-        if self.worker.has_calls() {
-            self.ring();
-        }
+        self.host.wake();
+        let Some(kept) = self.requests.get_mut(&stream) else {
+            return Step::Settled;
+        };
+        let step = kept.exchange.advance(input, &mut self.worker, &self.host);
+        self.ring_for_calls();
         step
+    }
+
+    /// Whether something is kept of this stream.
+    pub fn keeps(&self, stream: u32) -> bool {
+        self.requests.contains_key(&stream)
+    }
+
+    /// Takes note of how much of the body the host has buffered.
+    pub fn body_grown(&mut self, stream: u32, total_bytes: usize) {
+        if let Some(kept) = self.requests.get_mut(&stream) {
+            kept.body_bytes = total_bytes;
+        }
+    }
+
+    /// How much of the body the host has buffered.
+    pub fn body_bytes(&self, stream: u32) -> usize {
+        self.requests.get(&stream).map_or(0, |kept| kept.body_bytes)
     }
 
     /// Forgets a stream that is over.
     pub fn forget(&mut self, stream: u32) {
-        if let Some(exchange) = self.exchanges.remove(&stream)
-            && exchange.awaits_outcome()
+        if let Some(kept) = self.requests.remove(&stream)
+            && kept.exchange.awaits_outcome()
         {
             self.worker.gone(ExchangeId(stream));
+        }
+    }
+
+    fn ring_for_calls(&mut self) {
+        if self.worker.has_calls() {
+            self.ring();
         }
     }
 
@@ -229,16 +276,17 @@ impl Vm {
 
     fn wake(&mut self, woken: Woken) {
         let ExchangeId(stream) = woken.exchange;
-        let Some(exchange) = self.exchanges.get_mut(&stream) else {
+        let Some(kept) = self.requests.get_mut(&stream) else {
             return;
         };
         if hostcalls::set_effective_context(stream).is_err() {
             // The client has left.
-            self.exchanges.remove(&stream);
+            self.requests.remove(&stream);
             self.worker.gone(ExchangeId(stream));
             return;
         }
-        match exchange.advance(Input::News(woken.news), &mut self.worker, &self.host) {
+        let news = Input::News(woken.news);
+        match kept.exchange.advance(news, &mut self.worker, &self.host) {
             Step::Reply(reply) => send(&reply),
             Step::PassOn(onward) => {
                 change_headers(&onward);
@@ -282,13 +330,7 @@ impl Vm {
 
 /// Sends a reply on the stream in whose context the host is.
 pub fn send(reply: &gateway::api::reply::Reply) {
-    let headers = reply
-        .headers
-        .iter()
-        .map(|(name, value)| (*name, value.as_str()))
-        .collect();
-    let body = (!reply.body.is_empty()).then_some(reply.body.as_slice());
-    let _ = hostcalls::send_http_response(reply.status.into(), headers, body);
+    headers::reply(reply.status, &reply.headers, &reply.body);
 }
 
 /// Makes a request's headers what its upstream is to see. Only while they are held back.

@@ -118,6 +118,12 @@ impl Counter {
         Self::FeedDoubts,
     ];
 
+    /// Its place in [`Self::ALL`].
+    #[must_use]
+    pub const fn place(self) -> usize {
+        self as usize
+    }
+
     /// The metric's name, as it stands in `/stats`.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -313,6 +319,21 @@ pub trait Host {
     /// Shows a level.
     fn gauge(&self, gauge: Gauge, value: u64);
 
+    /// Whether a line of this severity would be written at all. One that is costly to make need not be made otherwise.
+    fn writes(&self, severity: Severity) -> bool;
+
     /// Writes a line for the operator. Never a token, a key or a body.
     fn log(&self, severity: Severity, line: &str);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Counter;
+
+    #[test]
+    fn every_counter_is_in_its_place() {
+        for (place, counter) in Counter::ALL.into_iter().enumerate() {
+            assert_eq!(counter.place(), place, "{counter:?}");
+        }
+    }
 }

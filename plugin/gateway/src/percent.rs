@@ -42,6 +42,12 @@ pub(crate) fn decode_query(bytes: &[u8]) -> Result<Vec<u8>, MalformedEscape> {
 /// Encodes everything but RFC 3986's unreserved characters, so that the result never holds a `/`.
 pub(crate) fn encode(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());
+    encode_to(&mut out, bytes);
+    out
+}
+
+/// The same behind what is there already.
+pub(crate) fn encode_to(out: &mut String, bytes: &[u8]) {
     for &byte in bytes {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
             out.push(char::from(byte));
@@ -52,7 +58,6 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
             }
         }
     }
-    out
 }
 
 fn hex_value(byte: u8) -> Option<u8> {

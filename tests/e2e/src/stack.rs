@@ -4,6 +4,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -13,6 +14,10 @@ use crate::Combination;
 
 /// Threads of a test's client side: as many as the smallest machine has.
 const CLIENT_THREADS: usize = 2;
+
+/// Several ticks of a worker, and how often a number is looked at before it is held to change for ever.
+const TICKS: Duration = Duration::from_millis(150);
+const MOST_LOOKS: usize = 40;
 
 /// A running engine with a running gateway in front of it. Ends with the test, also with one that fails.
 #[derive(Debug)]
@@ -133,12 +138,25 @@ impl Stack {
         keys().sign(Algorithm::Es256, claims).expect("a token")
     }
 
-    /// A counter or gauge of the gateway; 0 when it was never touched.
+    /// A counter or gauge of the gateway; 0 when it was never touched. Workers tell what they have counted with their next
+    /// tick, so it is looked at until it stays as it is for several of these.
     ///
     /// # Panics
-    /// When the gateway does not tell.
+    /// When the gateway does not tell, or another number each time.
     #[must_use]
     pub fn stat(&self, name: &str) -> u64 {
+        let mut value = self.stat_now(name);
+        for _ in 0..MOST_LOOKS {
+            std::thread::sleep(TICKS);
+            let before = std::mem::replace(&mut value, self.stat_now(name));
+            if before == value {
+                return value;
+            }
+        }
+        panic!("{name} has no value that lasts: {value} by now");
+    }
+
+    fn stat_now(&self, name: &str) -> u64 {
         let stats = self.gateway.stats().expect("counters");
         let found = stats.iter().find(|(own, _)| {
             *own == name || own.strip_suffix(name).is_some_and(|it| it.ends_with('.'))

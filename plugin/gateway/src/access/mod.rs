@@ -45,6 +45,6 @@ pub use key_set::{KeyId, KeySet};
 pub use native::{Effort, NativeCrypto};
 pub use scopes::{MAX_SCOPES, Scopes};
 pub use tenant::{MAX_TENANT_BYTES, Tenant};
-pub use token::{BearerToken, MAX_HEADER_BYTES, MAX_TOKEN_BYTES};
+pub use token::{BearerToken, MAX_HEADER_BYTES, MAX_TOKEN_BYTES, SentToken};
 pub use trust::Access;
 pub use verified::{Rejected, VerifiedToken};

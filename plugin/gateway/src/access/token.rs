@@ -32,15 +32,15 @@ const fn is_token_byte(byte: u8) -> bool {
         | (byte == b'.')
 }
 
-/// A bearer token as it was sent: not verified, of bounded size, visible ASCII only.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct BearerToken<'a>(&'a [u8]);
+/// What was sent as a bearer token: of bounded size, and not looked at yet.
+#[derive(Clone, Copy)]
+pub struct SentToken<'a>(&'a [u8]);
 
-impl<'a> BearerToken<'a> {
+impl<'a> SentToken<'a> {
     /// Takes the token out of the value of the one `Authorization` header, if there was one.
     ///
     /// # Errors
-    /// [`Unauthenticated`]: no credentials, another scheme, too large, or characters that no token has.
+    /// [`Unauthenticated`]: no credentials, another scheme, or too large.
     pub fn from_authorization(value: Option<&'a [u8]>) -> Result<Self, Unauthenticated> {
         let value = value.ok_or(Unauthenticated::NoCredentials)?;
         let (scheme, mut token) = value
@@ -58,12 +58,46 @@ impl<'a> BearerToken<'a> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(Unauthenticated::TokenTooLarge);
         }
-        // No early end: every byte of every request's token is looked at, and most tokens are good ones.
+        Ok(Self(token))
+    }
+
+    /// Its bytes, to look for it among those that are known. Never to be logged.
+    #[must_use]
+    pub fn as_bytes(&self) -> &'a [u8] {
+        self.0
+    }
+
+    /// The token, if it can be one.
+    ///
+    /// # Errors
+    /// [`Unauthenticated::MalformedToken`]: characters that no token has.
+    pub fn token(self) -> Result<BearerToken<'a>, Unauthenticated> {
+        // No early end: most tokens are good ones.
         let stranger = |found: bool, &byte: &u8| found | !is_token_byte(byte);
-        if token.iter().fold(false, stranger) {
+        if self.0.iter().fold(false, stranger) {
             return Err(Unauthenticated::MalformedToken);
         }
-        Ok(Self(token))
+        Ok(BearerToken(self.0))
+    }
+}
+
+impl fmt::Debug for SentToken<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SentToken({} bytes)", self.0.len())
+    }
+}
+
+/// A bearer token as it was sent: not verified, of bounded size, visible ASCII only.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct BearerToken<'a>(&'a [u8]);
+
+impl<'a> BearerToken<'a> {
+    /// Takes the token out of the value of the one `Authorization` header, if there was one.
+    ///
+    /// # Errors
+    /// [`Unauthenticated`]: no credentials, another scheme, too large, or characters that no token has.
+    pub fn from_authorization(value: Option<&'a [u8]>) -> Result<Self, Unauthenticated> {
+        SentToken::from_authorization(value)?.token()
     }
 
     /// The token's bytes, e.g. to key a cache of verified tokens by their digest. Never to be logged.

@@ -18,6 +18,9 @@ const HISTORIES: &str = "/points/1/history/";
 /// How many hexadecimal digits of the digest name a bucket: 12 bits, 4096 buckets a tenant.
 const BUCKET_DIGITS: usize = 3;
 
+/// Most keys are no longer, in bytes.
+const TYPICAL_KEY_BYTES: usize = 80;
+
 /// The longest customer id, in bytes after percent-decoding.
 pub const MAX_CUSTOMER_ID_BYTES: usize = 128;
 
@@ -153,16 +156,27 @@ impl AccountKey {
 }
 
 fn key_of(tenant: &str, digest: &AccountDigest, customer: &CustomerId) -> String {
-    format!(
-        "{}{:0BUCKET_DIGITS$x}/{}",
-        prefix_of(tenant),
-        digest.bucket(),
-        percent::encode(customer.as_str().as_bytes())
-    )
+    let mut key = prefix_of(tenant);
+    // Every request for an account makes one, so no formatting machinery.
+    let bucket = digest.bucket();
+    let digits: [u16; BUCKET_DIGITS] = [bucket >> 8, bucket >> 4 & 15, bucket & 15];
+    key.extend(
+        digits
+            .map(u32::from)
+            .into_iter()
+            .filter_map(|digit| char::from_digit(digit, 16)),
+    );
+    key.push('/');
+    percent::encode_to(&mut key, customer.as_str().as_bytes());
+    key
 }
 
 fn prefix_of(tenant: &str) -> String {
-    format!("{ACCOUNTS}{}/", percent::encode(tenant.as_bytes()))
+    let mut prefix = String::with_capacity(TYPICAL_KEY_BYTES);
+    prefix.push_str(ACCOUNTS);
+    percent::encode_to(&mut prefix, tenant.as_bytes());
+    prefix.push('/');
+    prefix
 }
 
 /// Where the history segments of one customer stand in the engine.

@@ -89,7 +89,7 @@ impl Cors {
         method: &[u8],
         origin: Option<&[u8]>,
         request_method: Option<&[u8]>,
-        allow_methods: &str,
+        allow_methods: &'static str,
     ) -> Option<Reply> {
         if method != b"OPTIONS" {
             return None;
@@ -100,7 +100,7 @@ impl Cors {
         let allowed = self.allowed(origin)?;
         Some(
             Reply::empty(204)
-                .with("access-control-allow-origin", allowed)
+                .with("access-control-allow-origin", allowed.to_owned())
                 .with("access-control-allow-methods", allow_methods)
                 .with("access-control-allow-headers", ALLOW_HEADERS)
                 .with("access-control-max-age", self.max_age_seconds.to_string())
@@ -118,7 +118,7 @@ impl Cors {
     pub fn decorate(&self, reply: Reply, origin: Option<&[u8]>) -> Reply {
         let reply = match self.allowed(origin) {
             Some(allowed) => reply
-                .with("access-control-allow-origin", allowed)
+                .with("access-control-allow-origin", allowed.to_owned())
                 .with("access-control-expose-headers", EXPOSE_HEADERS),
             None => reply,
         };

@@ -25,12 +25,12 @@ pub fn prefers_problem(accept: &[u8]) -> bool {
     let [any, application, json] = &mut plain;
     for range in accept.split(|&byte| byte == b',') {
         let mut parts = range.split(|&byte| byte == b';').map(trim);
-        let essence = parts.next().unwrap_or_default().to_ascii_lowercase();
-        let best = match essence.as_slice() {
-            b"application/problem+json" => &mut problem,
-            b"application/json" => &mut *json,
-            b"application/*" => &mut *application,
+        let essence = parts.next().unwrap_or_default();
+        let best = match essence {
             b"*/*" => &mut *any,
+            it if it.eq_ignore_ascii_case(b"application/json") => &mut *json,
+            it if it.eq_ignore_ascii_case(b"application/problem+json") => &mut problem,
+            it if it.eq_ignore_ascii_case(b"application/*") => &mut *application,
             _ => continue,
         };
         let quality = parts.find_map(quality).unwrap_or(1.0);

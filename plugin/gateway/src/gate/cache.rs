@@ -24,14 +24,28 @@ pub(super) struct Bounds {
 pub(super) struct Keys(RandomState);
 
 impl Keys {
-    /// The key of these bytes.
-    pub(super) fn key<'a>(&self, bytes: &'a [u8]) -> Key<'a> {
-        Key {
-            bytes,
-            hash: self.0.hash_one(bytes),
+    /// The key of these bytes, whoever has chosen them.
+    pub(super) fn of_any<'a>(&self, bytes: &'a [u8]) -> Key<'a> {
+        let hash = self.0.hash_one(bytes);
+        Key { bytes, hash }
+    }
+
+    /// The key of a token in a cache into which only verified ones come. There the end of its signature is hashed alone,
+    /// which nobody can choose: two verified tokens end alike as rarely as they hash alike. Others may be looked for under
+    /// any end, but they are compared whole and are not put in.
+    pub(super) fn of_genuine<'a>(&self, token: &'a [u8]) -> Key<'a> {
+        match token.last_chunk::<TAIL_BYTES>() {
+            Some(tail) => Key {
+                bytes: token,
+                hash: self.0.hash_one(u128::from_le_bytes(*tail)),
+            },
+            None => self.of_any(token),
         }
     }
 }
+
+/// Characters at the end of a signature that are hashed: 96 bits of it.
+const TAIL_BYTES: usize = 16;
 
 /// A key with its hash.
 #[derive(Clone, Copy)]
@@ -159,7 +173,7 @@ impl<V> Generations<V> {
 impl<V> Generation<V> {
     fn holds(&self, key: Key<'_>) -> bool {
         let held = self.entries.get(&key.hash);
-        held.is_some_and(|entry| *entry.key == *key.bytes)
+        held.is_some_and(|entry| is_same(&entry.key, key.bytes))
     }
 
     fn remove(&mut self, key: Key<'_>) -> Option<Entry<V>> {
@@ -170,6 +184,16 @@ impl<V> Generation<V> {
         self.bytes = self.bytes.saturating_sub(entry.cost());
         Some(entry)
     }
+}
+
+/// Whether both are the same bytes. In a module the comparison of the standard library goes byte by byte, and every request
+/// compares its token.
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    let ((ones, one_rest), (others, other_rest)) = (one.as_chunks::<8>(), other.as_chunks::<8>());
+    let mut pairs = ones.iter().zip(others);
+    one.len() == other.len()
+        && pairs.all(|(one, other)| u64::from_le_bytes(*one) == u64::from_le_bytes(*other))
+        && one_rest == other_rest
 }
 
 impl<V> Entry<V> {
@@ -198,14 +222,18 @@ mod tests {
         ] {
             let mut cache = Generations::new(Bounds { entries, bytes });
             for number in 0..1000 {
-                cache.insert(keys.key(&name(number)), number);
-                cache.get(keys.key(&name(0)));
+                cache.insert(keys.of_any(&name(number)), number);
+                cache.get(keys.of_any(&name(0)));
                 assert!(cache.len() <= most, "{} of {most}", cache.len());
                 assert!(cache.young.bytes + cache.old.bytes <= bytes);
             }
             let held = (most > 0).then_some(&0);
-            assert_eq!(cache.get(keys.key(&name(0))), held, "in use all the time");
-            assert_eq!(cache.get(keys.key(&name(500))), None, "long unused");
+            assert_eq!(
+                cache.get(keys.of_any(&name(0))),
+                held,
+                "in use all the time"
+            );
+            assert_eq!(cache.get(keys.of_any(&name(500))), None, "long unused");
         }
     }
 
@@ -217,10 +245,10 @@ mod tests {
         };
         let mut cache = Generations::new(bounds);
         let keys = Keys::default();
-        let abc = keys.key(b"abc");
+        let abc = keys.of_any(b"abc");
         cache.insert(abc, 1);
         for other in [&b"ab"[..], b"abcd", b"abd", b""] {
-            assert_eq!(cache.get(keys.key(other)), None);
+            assert_eq!(cache.get(keys.of_any(other)), None);
             // Even with the same hash.
             let colliding = Key {
                 bytes: other,
@@ -242,14 +270,38 @@ mod tests {
         let mut cache = Generations::new(bounds);
         let keys = Keys::default();
         for number in 0..6 {
-            cache.insert(keys.key(&name(number)), number);
+            cache.insert(keys.of_any(&name(number)), number);
         }
         cache.retain(|number| number % 2 == 0);
         for number in 0..6 {
-            let held = cache.get(keys.key(&name(number))).is_some();
+            let held = cache.get(keys.of_any(&name(number))).is_some();
             assert_eq!(held, number % 2 == 0, "{number}");
         }
         cache.clear();
         assert_eq!(cache.len(), 0);
+    }
+
+    #[test]
+    fn tokens_that_end_alike_are_not_mistaken_for_each_other() {
+        let bounds = Bounds {
+            entries: 8,
+            bytes: usize::MAX,
+        };
+        let mut cache = Generations::new(bounds);
+        let keys = Keys::default();
+        let known = *b"header.claims.a-signature-of-some-length";
+        cache.insert(keys.of_genuine(&known), 1);
+        assert_eq!(cache.get(keys.of_genuine(&known)), Some(&1));
+        for place in 0..known.len() {
+            let mut other = known;
+            other[place] ^= 1;
+            assert_eq!(cache.get(keys.of_genuine(&other)), None, "{place}");
+        }
+        for other in [&known[1..], &known[8..], &known[known.len() - TAIL_BYTES..]] {
+            assert_eq!(cache.get(keys.of_genuine(other)), None);
+        }
+        let longer = [b"x", &known[..]].concat();
+        assert_eq!(cache.get(keys.of_genuine(&longer)), None);
+        assert_eq!(cache.get(keys.of_genuine(b"short")), None);
     }
 }

@@ -28,9 +28,7 @@ use self::deny_list::DenyList;
 pub use self::deny_list::{MAX_BYTES as MAX_DENY_LIST_BYTES, MAX_ENTRIES as MAX_DENY_LIST_ENTRIES};
 pub use self::fetch::{Fetch, FetchId, Fetched};
 use self::key_sources::{KeySources, Prospect};
-use crate::access::{
-    Access, BearerToken, Effort, IssuerId, NativeCrypto, Rejected, Unauthenticated,
-};
+use crate::access::{Access, Effort, IssuerId, NativeCrypto, Rejected, SentToken, Unauthenticated};
 use crate::config::{Config, IdentityHeaders};
 use crate::config_error::ConfigError;
 use crate::engine::Answer;
@@ -182,8 +180,8 @@ impl Gate {
         now: Moment,
         host: &impl Host,
     ) -> Result<Admission, NotAdmitted> {
-        let token = BearerToken::from_authorization(authorization).map_err(NotAdmitted::Refused)?;
-        let (remembered, effort) = self.verify(exchange, token, now, host)?;
+        let sent = SentToken::from_authorization(authorization).map_err(NotAdmitted::Refused)?;
+        let (remembered, effort) = self.verify(exchange, sent, now, host)?;
         let admission = Admission::new(remembered, now.wall_ms).map_err(|error| {
             // It stays remembered, so that sending it again and again costs no second look.
             self.charge(effort);
@@ -202,15 +200,18 @@ impl Gate {
     fn verify(
         &mut self,
         exchange: ExchangeId,
-        token: BearerToken<'_>,
+        sent: SentToken<'_>,
         now: Moment,
         host: &impl Host,
     ) -> Result<(Rc<Remembered>, Option<Effort>), NotAdmitted> {
-        let key = self.token_keys.key(token.as_bytes());
-        if let Some(remembered) = self.verified.get(key) {
+        // Byte for byte a token that is known as good is one: nothing about it has to be looked at again.
+        let genuine_key = self.token_keys.of_genuine(sent.as_bytes());
+        if let Some(remembered) = self.verified.get(genuine_key) {
             host.count(Counter::TokenCacheHits);
             return Ok((Rc::clone(remembered), None));
         }
+        let token = sent.token().map_err(NotAdmitted::Refused)?;
+        let key = self.token_keys.of_any(token.as_bytes());
         if let Some(&reason) = self.refused.get(key) {
             host.count(Counter::RefusedTokenCacheHits);
             return Err(NotAdmitted::Refused(reason));
@@ -226,7 +227,7 @@ impl Gate {
                 let remembered =
                     Remembered::new(verified, &self.subject_salt, &self.identity_headers);
                 let remembered = Rc::new(remembered);
-                self.verified.insert(key, Rc::clone(&remembered));
+                self.verified.insert(genuine_key, Rc::clone(&remembered));
                 Ok((remembered, Some(effort)))
             }
             Err(rejected) => {

@@ -82,6 +82,8 @@ pub(crate) struct TestHost {
     pub(crate) no_randomness: Cell<bool>,
     /// Whether it checks signatures.
     pub(crate) native: Cell<bool>,
+    /// Whether lines of level info go nowhere.
+    pub(crate) quiet: Cell<bool>,
     random: Cell<u64>,
     counters: RefCell<BTreeMap<&'static str, u64>>,
     pub(crate) gauges: RefCell<BTreeMap<String, u64>>,
@@ -96,6 +98,7 @@ impl TestHost {
             shared,
             no_randomness: Cell::new(false),
             native: Cell::new(true),
+            quiet: Cell::new(false),
             random: Cell::new(seed),
             counters: RefCell::default(),
             gauges: RefCell::default(),
@@ -168,6 +171,10 @@ impl Host for TestHost {
 
     fn gauge(&self, gauge: Gauge, value: u64) {
         self.gauges.borrow_mut().insert(gauge.name(), value);
+    }
+
+    fn writes(&self, severity: Severity) -> bool {
+        severity != Severity::Info || !self.quiet.get()
     }
 
     fn log(&self, severity: Severity, line: &str) {

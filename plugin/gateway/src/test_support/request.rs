@@ -143,7 +143,7 @@ const OF_FRESHNESS: [&str; 3] = ["age", "x-points-revision", "x-points-source"];
 /// A reply as text: status, headers in their order, an empty line, the body. Without the headers [`OF_FRESHNESS`].
 pub(crate) fn show(reply: &Reply) -> String {
     let mut text = reply.status.to_string();
-    let shown = |(name, _): &&(&str, String)| !OF_FRESHNESS.contains(name);
+    let shown = |(name, _): &&(&str, std::borrow::Cow<'_, str>)| !OF_FRESHNESS.contains(name);
     for (name, value) in reply.headers.iter().filter(shown) {
         text.push_str(&format!("\n{name}: {value}"));
     }

@@ -57,6 +57,10 @@ impl<F: Fn(&SignatureCheck<'_>, NativeVerdict) -> NativeVerdict> Host for Odd<F>
         self.host.gauge(gauge, value);
     }
 
+    fn writes(&self, severity: Severity) -> bool {
+        self.host.writes(severity)
+    }
+
     fn log(&self, severity: Severity, line: &str) {
         self.host.log(severity, line);
     }

@@ -220,3 +220,37 @@ fn what_a_client_sends_cannot_break_a_line() {
         assert_eq!(told["decision"], "deny");
     }
 }
+
+#[test]
+fn a_line_that_the_host_would_not_write_is_not_made_but_counted() {
+    let mut world = world("all");
+    world.nodes[0].host.quiet.set(true);
+    let request = Request::get("/customer/secret");
+    assert_eq!(lines(&mut world, &request), Vec::<Value>::new());
+    assert_eq!(world.nodes[0].host.counted(Counter::Allowed), 1);
+    world.nodes[0].host.quiet.set(false);
+    assert_eq!(lines(&mut world, &request).len(), 1);
+    assert_eq!(world.nodes[0].host.counted(Counter::Allowed), 2);
+}
+
+#[test]
+fn whatever_a_client_sends_a_line_stays_json() {
+    let mut world = world("all");
+    for id in [
+        "\"",
+        "\\",
+        "a\"b\\c",
+        "\u{1}\t\u{1f}",
+        "\u{7f}",
+        "ä\u{2028}",
+        "",
+    ] {
+        let request = Request::get("/customer/secret").header("x-request-id", id);
+        world.nodes[0].host.lines.borrow_mut().clear();
+        world.ask(0, &request);
+        let lines = world.nodes[0].host.lines.borrow();
+        let (_, line) = lines.first().expect("a line");
+        let read: Value = serde_json::from_str(line).expect("JSON");
+        assert_eq!(read["request_id"], json!(id), "{line}");
+    }
+}

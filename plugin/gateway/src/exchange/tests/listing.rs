@@ -41,7 +41,7 @@ pub(super) fn ids(reply: &Reply) -> Vec<String> {
 
 pub(super) fn header<'a>(reply: &'a Reply, name: &str) -> Option<&'a str> {
     let mut found = reply.headers.iter().filter(|(it, _)| *it == name);
-    let value = found.next().map(|(_, value)| value.as_str());
+    let value = found.next().map(|(_, value)| &**value);
     assert!(found.next().is_none(), "{name} twice");
     value
 }

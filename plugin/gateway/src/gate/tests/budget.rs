@@ -47,7 +47,7 @@ fn a_flood_is_turned_away_and_the_known_are_served() {
     let asked = world.ask(0, &new);
     let reply = world.only_reply(asked);
     assert_eq!(reply.status, 503);
-    assert!(reply.headers.contains(&("retry-after", "1".to_owned())));
+    assert!(reply.headers.contains(&("retry-after", "1".into())));
     world.pass(1_000);
     world.expect(404, &new);
 }

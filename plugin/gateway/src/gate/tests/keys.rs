@@ -92,7 +92,7 @@ fn without_any_keys_the_answer_is_503_and_not_401() {
     run_for(&mut world, MAX_HOLD_MS + 200);
     let reply = world.only_reply(asked);
     assert_eq!(reply.status, 503);
-    assert!(reply.headers.contains(&("retry-after", "1".to_owned())));
+    assert!(reply.headers.contains(&("retry-after", "1".into())));
     // What is bad whatever the keys are is told at once.
     let foreign = token("a", json!({"iss": "somebody"}));
     let asked = world.ask(0, &read(&foreign));

@@ -22,7 +22,7 @@ fn one_job_more_than_it_may_carry_is_refused_at_once() {
         let refused = world.ask(0, request);
         let reply = world.only_reply(refused);
         assert_eq!(reply.status, 503, "{}", show(&reply));
-        assert!(reply.headers.contains(&("retry-after", "1".to_owned())));
+        assert!(reply.headers.contains(&("retry-after", "1".into())));
         let body = String::from_utf8_lossy(&reply.body);
         assert!(body.contains("was not begun"), "{body}");
     }

@@ -181,7 +181,7 @@ fn a_spent_budget_is_503_and_the_write_may_still_be_done() {
         let asked_at = world.clock.get();
         let body = json!({"id": "c", "points": 5});
         let reply = world.expect(503, &Request::add(CUSTOMER, &body));
-        assert!(reply.headers.contains(&("retry-after", "1".to_owned())));
+        assert!(reply.headers.contains(&("retry-after", "1".into())));
         let took_ms = world.clock.get() - asked_at;
         assert!((2000..=2100).contains(&took_ms), "{took_ms} ms");
         assert_eq!(world.engine.puts.len() == 3, done);

@@ -36,7 +36,7 @@ fn summary() -> Request {
 
 fn header<'a>(reply: &'a Reply, name: &str) -> Option<&'a str> {
     let found = reply.headers.iter().find(|(it, _)| *it == name);
-    found.map(|(_, value)| value.as_str())
+    found.map(|(_, value)| &**value)
 }
 
 fn source(reply: &Reply) -> &str {

@@ -117,6 +117,10 @@ impl Host for Worker<'_> {
 
     fn gauge(&self, _: Gauge, _: u64) {}
 
+    fn writes(&self, _: Severity) -> bool {
+        false
+    }
+
     fn log(&self, _: Severity, _: &str) {}
 }
 
