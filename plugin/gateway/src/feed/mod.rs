@@ -42,6 +42,7 @@ mod freshness;
 mod record;
 #[cfg(test)]
 mod tests;
+mod watching;
 
 use bytes::Bytes;
 
@@ -50,9 +51,9 @@ pub use self::freshness::{Freshness, may_confirm};
 use self::record::Holder;
 pub use self::record::{LEASE_MS, Record};
 use crate::accounts::keys;
-use crate::engine::{Answer, Change, StoreId, Watched, read_watched, watch_range};
+use crate::engine::{Answer, Change, StoreId, watch_range};
 use crate::gate::Moment;
-use crate::host::{Counter, Host, Severity};
+use crate::host::{Counter, Host, When};
 
 /// Pauses between two openings of the watch, in milliseconds: the first, and the longest; they double.
 const PAUSE_MS: (i64, i64) = (50, 1_000);
@@ -195,7 +196,7 @@ impl Feed {
         self.go_on(now, host);
     }
 
-    fn take_over(&mut self, now: Moment, host: &impl Host, when: crate::host::When) -> bool {
+    fn take_over(&mut self, now: Moment, host: &impl Host, when: When) -> bool {
         let Some(me) = self.me.or_else(|| random(host)) else {
             // Without an own name there is no holding; another VM may have one.
             return false;
@@ -337,121 +338,6 @@ impl Feed {
         }
     }
 
-    /// Takes a message of the stream.
-    pub fn message(
-        &mut self,
-        message: Bytes,
-        copies: &impl HeldCopies,
-        now: Moment,
-        host: &impl Host,
-    ) {
-        let Some(link) = self.holding.as_ref().map(|holding| holding.link) else {
-            return;
-        };
-        match (read_watched(message), link) {
-            (Ok(Watched::Created { store, revision }), Link::Opening { from, .. }) => {
-                self.created(from, store, revision, now, host);
-            }
-            (Ok(Watched::Events { events, partial }), Link::Up) => {
-                self.happened(&events, partial, copies, now, host);
-            }
-            (Ok(Watched::Canceled { compacted: true }), _) => self.doubt(now, host, true),
-            (Ok(Watched::Canceled { compacted: false }), _) => self.hang_up(now),
-            (_, Link::Down { .. }) => {}
-            // Nonsense, or a message out of turn. What it was to tell is lost.
-            _ => self.doubt(now, host, false),
-        }
-    }
-
-    /// The watch stands.
-    fn created(&mut self, from: i64, store: StoreId, revision: i64, now: Moment, host: &impl Host) {
-        let (Some(record), Some(holding)) = (&self.record, &mut self.holding) else {
-            return;
-        };
-        if from > 0 && (record.store != store || revision < record.seen) {
-            self.doubt(now, host, true);
-            return;
-        }
-        holding.link = Link::Up;
-        holding.beat.restart(now);
-        if from == 0 {
-            holding.anew = false;
-            let first_epoch = random(host).map_or(1, |bytes: [u8; 4]| u32::from_be_bytes(bytes));
-            let held = self.change(now, host, |record| {
-                record.epoch = next_epoch(record.epoch, first_epoch);
-                record.store = store;
-                record.working_to = revision;
-                record.seen = revision;
-                // What was proved, was proved of another epoch's copies.
-                record.confirmed_ms = 0;
-                record.beat_revision = 0;
-            });
-            if !held {
-                return;
-            }
-            host.count(Counter::FeedDoubts);
-            let line = format!(
-                "feed of {}: all copies are to be confirmed anew",
-                self.cluster
-            );
-            host.log(Severity::Info, &line);
-        }
-        self.beat(now);
-    }
-
-    /// Brings what happened to the copies.
-    fn happened(
-        &mut self,
-        events: &[(Bytes, Change)],
-        partial: bool,
-        copies: &impl HeldCopies,
-        now: Moment,
-        host: &impl Host,
-    ) {
-        let (Some((_, last)), Some(record)) = (events.last(), &self.record) else {
-            return;
-        };
-        let (newest, store) = (last.revision, record.store);
-        let beat_key = keys::heartbeat(&record.beat);
-        if !self.change(now, host, |it| it.working_to = it.working_to.max(newest)) {
-            return;
-        }
-        let accounts = keys::accounts_prefix();
-        let (mut in_doubt, mut beats) = (false, Vec::new());
-        for (key, change) in events {
-            if key.starts_with(accounts.as_bytes()) {
-                host.count(Counter::FeedEvents);
-                in_doubt |= copies.refresh(host, key, store, change).is_err();
-            } else if *key == beat_key.as_bytes() {
-                beats.push(change);
-            }
-        }
-        let mut confirmed_ms = None;
-        if let Some(holding) = &mut self.holding {
-            for change in &beats {
-                confirmed_ms = holding.beat.came(change.value.as_ref()).or(confirmed_ms);
-            }
-            if confirmed_ms.is_some() {
-                holding.pause_ms = PAUSE_MS.0;
-            }
-        }
-        let held = self.change(now, host, |record| {
-            if !partial {
-                record.seen = record.seen.max(newest);
-            }
-            if in_doubt {
-                record.epoch = next_epoch(record.epoch, 1);
-            }
-            if let Some(change) = beats.last() {
-                record.beat_revision = change.value.as_ref().map_or(0, |_| change.revision);
-            }
-            record.confirmed_ms = confirmed_ms.unwrap_or(record.confirmed_ms);
-        });
-        if held && in_doubt {
-            host.count(Counter::FeedDoubts);
-        }
-    }
-
     /// Takes note that the stream has ended, or could not be opened.
     pub fn closed(&mut self, grpc_status: u32, now: Moment) {
         self.is_down(now);
@@ -502,14 +388,6 @@ impl Feed {
             });
             self.lose();
         }
-    }
-}
-
-/// The epoch after this one; `first` is a feed's first. Never 0.
-fn next_epoch(epoch: u32, first: u32) -> u32 {
-    match epoch {
-        0 => first.max(1),
-        epoch => epoch.wrapping_add(1).max(1),
     }
 }
 

@@ -105,7 +105,8 @@ impl Scene {
             let confirmed = copy.is_some_and(|it| it.account && it.epoch == run.record().epoch);
             found.confirmed += usize::from(confirmed);
             choices = run.choices.into_inner();
-            if !choices.next() {
+            // One is enough to know.
+            if found.violations > 0 || !choices.next() {
                 return found;
             }
         }
