@@ -20,6 +20,7 @@ pub use self::reads::{ReadMode, ReadsConfig};
 use crate::access::{Access, IssuerConfig, TenantConfig};
 use crate::accounts::copies::{CACHE_BYTES, DEFAULT_CACHE_BYTES};
 use crate::accounts::list::Limits;
+use crate::accounts::placement::{MAX_CLUSTERS, Placement};
 use crate::api::cors::CorsConfig;
 use crate::config_error::ConfigError;
 use crate::policy::Policy;
@@ -127,7 +128,7 @@ pub struct Site {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EngineConfig {
-    /// The names of the clusters that speak etcd's API. One, for now.
+    /// The names of the clusters that speak etcd's API, 1 to 16. Their number and order say which one holds an account.
     pub clusters: Vec<String>,
     /// After how long one call is given up, in milliseconds.
     #[serde(default = "default_call_timeout_ms")]
@@ -178,10 +179,16 @@ impl SummaryBatchConfig {
 }
 
 impl EngineConfig {
-    /// The cluster that holds every account.
+    /// The cluster that holds the deny-list: the first.
     #[must_use]
     pub fn cluster(&self) -> &str {
         self.clusters.first().map_or("", String::as_str)
+    }
+
+    /// Which of the clusters holds which accounts.
+    #[must_use]
+    pub fn placement(&self) -> Placement {
+        Placement::new(self.clusters.len())
     }
 }
 
@@ -255,19 +262,21 @@ impl Config {
 
 impl EngineConfig {
     fn check(&self) -> Result<(), ConfigError> {
-        if self.clusters.len() != 1 {
-            return Err(ConfigError::new(
-                "clusters",
-                "exactly one cluster must be named",
-            ));
+        if !(1..=MAX_CLUSTERS).contains(&self.clusters.len()) {
+            let problem = format!("1 to {MAX_CLUSTERS} clusters must be named");
+            return Err(ConfigError::new("clusters", problem));
         }
-        check_name("clusters[0]", self.cluster())?;
-        if <() as prost::Message>::decode(self.cluster().as_bytes()).is_ok() {
-            // Envoy first tries a name as an encoded gRPC service, and ends itself when one decodes but names no target.
-            return Err(ConfigError::new(
-                "clusters[0]",
-                "cannot be told from an encoded message, choose another name",
-            ));
+        for (place, name) in self.clusters.iter().enumerate() {
+            let path = format!("clusters[{place}]");
+            check_name(&path, name)?;
+            if <() as prost::Message>::decode(name.as_bytes()).is_ok() {
+                // Envoy first tries a name as an encoded gRPC service, and ends itself when one decodes but names no target.
+                let problem = "cannot be told from an encoded message, choose another name";
+                return Err(ConfigError::new(path, problem));
+            }
+            if self.clusters.iter().take(place).any(|it| it == name) {
+                return Err(ConfigError::new(path, "is named twice"));
+            }
         }
         check_range("call_timeout_ms", self.call_timeout_ms, BUDGET_MS)?;
         check_range("write_budget_ms", self.write_budget_ms, BUDGET_MS)?;

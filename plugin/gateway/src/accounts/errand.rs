@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::history::{Look, Recall};
 use super::job::Progress;
 use super::list::List;
+use super::placement::Placement;
 use crate::engine::Method;
 
 /// One question, carried through as many calls as it takes, one at a time.
@@ -30,6 +31,16 @@ impl Errand {
     #[must_use]
     pub const fn is_long(&self) -> bool {
         matches!(self, Self::List(_) | Self::Recall(_))
+    }
+
+    /// The place of the cluster that its next call goes to.
+    #[must_use]
+    pub fn place(&self, placement: Placement) -> usize {
+        match self {
+            Self::List(list) => list.place(),
+            Self::Recall(recall) => placement.of(recall.key()),
+            Self::Look(look) => placement.of(look.key()),
+        }
     }
 
     /// Bytes that it holds besides its own small size.

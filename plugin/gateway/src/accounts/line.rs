@@ -14,21 +14,23 @@
 //!   [`super::history`].
 //! - A reader waits for a read that is begun after it arrived, never for one that is under way.
 
+mod changing;
+mod context;
+
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use bytes::Bytes;
 use ledger::{Account, Looked, Operation, Segment, State};
 
-use super::copies::{AccountCopy, Copies, Kept, Standing};
+use self::changing::{Committing, Of};
+pub use self::context::Context;
+use super::copies::{AccountCopy, Standing};
 use super::document;
-use super::fold::{Folded, Verdict, fold};
-use super::history::{self, Answered, Look, Put};
+use super::history::Look;
 use super::job::{Corrupt, Outcome};
-use super::keys::{AccountKey, HistoryKeys};
-use crate::engine::{CallId, Commit, CommitAnswer, Found, StoreId};
-use crate::feed::may_confirm;
-use crate::host::{Counter, Host};
+use super::keys::AccountKey;
+use crate::engine::{CallId, Found, StoreId};
+use crate::host::Host;
 
 /// One request that waits, and until when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,86 +106,6 @@ impl Base {
         self.call.is_some_and(|CallId(call)| call > seat.ticket)
     }
 }
-
-#[derive(Debug)]
-struct Committing {
-    commit: Commit,
-    /// The call that is under way with it.
-    call: Option<CallId>,
-    /// Whether an earlier call with it came to nothing known.
-    repeated: bool,
-    of: Of,
-}
-
-/// What is committed.
-#[derive(Debug)]
-enum Of {
-    /// The account's next document, and who has a part in it.
-    Document {
-        state: State,
-        document: Bytes,
-        members: VecDeque<(Change, Verdict)>,
-    },
-    /// A segment of the base's oldest entries, before anything refers to it.
-    Segment {
-        put: Put,
-        base: Base,
-        /// The base's account without the segments before this one.
-        account: Box<Account>,
-    },
-}
-
-impl Committing {
-    fn members(&self) -> impl Iterator<Item = &(Change, Verdict)> {
-        match &self.of {
-            Of::Document { members, .. } => Some(members),
-            Of::Segment { .. } => None,
-        }
-        .into_iter()
-        .flatten()
-    }
-}
-
-/// Moment and surroundings of one step.
-pub struct Context<'a, H> {
-    /// The machine around the core.
-    pub host: &'a H,
-    /// What this gateway remembers of accounts.
-    pub copies: &'a Copies,
-    /// The worker's steady clock, in milliseconds.
-    pub steady_ms: i64,
-    /// The store that last answered for this account's cluster.
-    pub store: Option<StoreId>,
-    /// The name of this account's cluster.
-    pub cluster: &'a str,
-}
-
-impl<H: Host> Context<'_, H> {
-    /// Remembers what an answer of the engine says of an account, before anybody is told: this gateway's next read and
-    /// next write start from it. `at` is a revision of the store at which the account was so.
-    fn remember(&self, key: &AccountKey, known: &AccountCopy<'_>, at: i64) {
-        let (host, account) = (self.host, key.digest());
-        for _ in 0..MAX_INSTALLS {
-            match self.copies.install(host, account, known) {
-                Kept::Held => {
-                    // Otherwise it is no more than a base for writes.
-                    let _ = self
-                        .copies
-                        .confirm(host, account, known.store, known.revision, || {
-                            may_confirm(host, self.cluster, known.store, at)
-                        });
-                    return;
-                }
-                Kept::Newer | Kept::NotHeld => return,
-                Kept::GivenUp => {}
-            }
-        }
-    }
-}
-
-/// How often what was learned is offered to the copies when others write there all the time: what was acknowledged here
-/// must be read here.
-const MAX_INSTALLS: usize = 8;
 
 impl Line {
     /// An account for which nobody waits yet.
@@ -295,28 +217,6 @@ impl Line {
         true
     }
 
-    /// A commit begins with this call, or the one of unknown outcome is repeated with it. None: there is nothing to
-    /// commit now; who was refused or had nothing to change is settled, or a read is wanted first.
-    pub fn begin_commit<H: Host>(
-        &mut self,
-        call: CallId,
-        context: &Context<'_, H>,
-        settled: &mut Vec<Settled>,
-    ) -> Option<Commit> {
-        if !self.wants_commit() {
-            return None;
-        }
-        if self.committing.is_none() {
-            self.fold(context, settled);
-        }
-        let committing = self.committing.as_mut()?;
-        if committing.repeated {
-            context.host.count(Counter::CommitResends);
-        }
-        committing.call = Some(call);
-        Some(committing.commit.clone())
-    }
-
     /// Takes the answer to the read that is under way with this call; none: there was none, or it makes no sense.
     /// Whether it was waited for.
     pub fn read_answered<H: Host>(
@@ -374,114 +274,6 @@ impl Line {
         true
     }
 
-    /// Takes the answer to the commit that is under way with this call; none: there was none, or it makes no sense.
-    /// Whether it was waited for.
-    pub fn commit_answered<H: Host>(
-        &mut self,
-        call: CallId,
-        answer: Option<CommitAnswer>,
-        context: &Context<'_, H>,
-        settled: &mut Vec<Settled>,
-    ) -> bool {
-        let Some(committing) = self.committing.take_if(|it| it.call == Some(call)) else {
-            return false;
-        };
-        match (answer, committing.of) {
-            (None, of) => self.repeat(committing.commit, of),
-            (Some(answer), Of::Segment { put, base, account }) => {
-                match put.answered(&account, answer) {
-                    None => {
-                        let of = Of::Segment { put, base, account };
-                        self.repeat(committing.commit, of);
-                    }
-                    Some(Answered::Kept(segment)) => {
-                        self.kept.push(segment);
-                        self.base = Some(base);
-                    }
-                    Some(Answered::BaseIsOld) => self.must_read = true,
-                    Some(Answered::Corrupt(error)) => {
-                        let corrupt = Corrupt::new(put.key(), error);
-                        self.give_up_before(call, &corrupt, settled);
-                    }
-                }
-            }
-            (
-                Some(CommitAnswer::Applied { revision, store }),
-                Of::Document {
-                    state,
-                    document,
-                    members,
-                },
-            ) => {
-                let copy = AccountCopy {
-                    store,
-                    epoch: 0,
-                    revision,
-                    standing: Standing::of(&state, context.host.now()),
-                    document: Some(&document),
-                };
-                context.remember(&self.key, &copy, revision);
-                for (change, verdict) in members {
-                    settled.extend(told(change.seat, verdict, revision));
-                }
-                self.kept.clear();
-                self.base = Some(Base {
-                    state,
-                    revision,
-                    store,
-                    call: Some(call),
-                });
-            }
-            (Some(CommitAnswer::Conflict(found)), Of::Document { members, .. }) => {
-                context.host.count(Counter::CommitConflicts);
-                let members = members.into_iter().map(|(change, _)| change);
-                let later = std::mem::replace(&mut self.changes, members.collect());
-                self.changes.extend(later);
-                match decode(&self.key, &found) {
-                    Ok(base) => {
-                        self.base = Some(Base {
-                            call: Some(call),
-                            ..base
-                        });
-                    }
-                    Err(corrupt) => self.give_up_before(call, &corrupt, settled),
-                }
-            }
-        }
-        true
-    }
-
-    /// The outcome of a commit is unknown: the identical request is made again.
-    fn repeat(&mut self, commit: Commit, mut of: Of) {
-        if let Of::Document { members, .. } = &mut of {
-            for (change, _) in members {
-                change.unsure = change.operation.mark().identity.fingerprint.is_some();
-            }
-        }
-        self.committing = Some(Committing {
-            commit,
-            call: None,
-            repeated: true,
-            of,
-        });
-    }
-
-    /// Takes what a look through history has brought: the change can be judged.
-    pub fn looked(&mut self, ticket: u64, looked: Looked) {
-        let place = self.looking.iter().position(|it| it.seat.ticket == ticket);
-        if let Some(place) = place {
-            let mut change = self.looking.swap_remove(place);
-            change.looked = looked;
-            self.changes.push_back(change);
-        }
-    }
-
-    /// Takes the looks through history that have to be made, each for the request with this seat.
-    #[must_use]
-    pub fn take_looks(&mut self) -> Vec<(Seat, Look)> {
-        std::mem::take(&mut self.looks)
-    }
-
     /// Forgets a request. A commit that nobody waits for any more is given up: it may or may not have been made.
     pub fn forget(&mut self, ticket: u64) {
         let others = |seat: &Seat| seat.ticket != ticket;
@@ -501,177 +293,6 @@ impl Line {
                 }
                 Of::Segment { .. } => none_changes,
             });
-    }
-
-    /// Computes the next commit from the base and all that waits.
-    fn fold<H: Host>(&mut self, context: &Context<'_, H>, settled: &mut Vec<Settled>) {
-        self.end_late(context.steady_ms, settled);
-        let base = self
-            .base
-            .take()
-            .filter(|base| self.is_newest(base, context));
-        let Some(base) = base.or_else(|| self.remembered(context)) else {
-            self.must_read = true;
-            return;
-        };
-        let operations: Vec<Folded<'_>> = self
-            .changes
-            .iter()
-            .map(|change| Folded {
-                operation: &change.operation,
-                looked: &change.looked,
-                unsure: change.unsure,
-            })
-            .collect();
-        let folded = fold(&base.state, &operations, &self.kept, context.host.now());
-        if folded.next.is_some()
-            && let Some((account, segment)) = self.next_segment(&base)
-        {
-            return self.archive(base, account, segment);
-        }
-        let taken: Vec<Change> = {
-            let taken = folded.verdicts.len().min(self.changes.len());
-            self.changes.drain(..taken).collect()
-        };
-        let mut judged = VecDeque::new();
-        for (mut change, verdict) in taken.into_iter().zip(folded.verdicts) {
-            match verdict {
-                // Only the engine's own word is worth a walk: what shared data tells may never have been.
-                Verdict::Unseen(unseen) if base.call.is_some() => {
-                    let look = Look::new(self.key.clone(), unseen, change.looked.clone());
-                    self.looks.push((change.seat, look));
-                    self.looking.push(change);
-                }
-                verdict => {
-                    let is_sent = !matches!(verdict, Verdict::Unseen(_));
-                    if folded.next.is_some() && is_sent {
-                        change.looked.sent(&base.state);
-                    }
-                    judged.push_back((change, verdict));
-                }
-            }
-        }
-        let Some(next) = folded.next else {
-            return self.settle_unchanged(base, judged, settled);
-        };
-        if base.call.is_none() {
-            context.host.count(Counter::BaseHits);
-        }
-        // Those that are not judged yet wait for the document that this commit makes certain.
-        let (judged, unseen): (VecDeque<_>, VecDeque<_>) = judged
-            .into_iter()
-            .partition(|(_, verdict)| !matches!(verdict, Verdict::Unseen(_)));
-        for (change, _) in unseen.into_iter().rev() {
-            self.changes.push_front(change);
-        }
-        self.committing = Some(Committing {
-            commit: Commit::new(self.key.as_bytes(), base.revision, next.document.clone()),
-            call: None,
-            repeated: false,
-            of: Of::Document {
-                state: next.state,
-                document: next.document,
-                members: judged,
-            },
-        });
-    }
-
-    /// Nothing is to be committed: who came before the call that brought the base is told, the others want a newer one.
-    fn settle_unchanged(
-        &mut self,
-        base: Base,
-        judged: VecDeque<(Change, Verdict)>,
-        settled: &mut Vec<Settled>,
-    ) {
-        let mut unconfirmed = VecDeque::new();
-        for (change, verdict) in judged {
-            let confirmed = base.is_confirmed_for(change.seat);
-            match told(change.seat, verdict, base.revision).filter(|_| confirmed) {
-                Some(told) => settled.push(told),
-                None => unconfirmed.push_back(change),
-            }
-        }
-        self.must_read = !unconfirmed.is_empty();
-        unconfirmed.append(&mut self.changes);
-        self.changes = unconfirmed;
-        self.base = Some(base);
-    }
-
-    /// Puts a segment first. Only of a base that the engine itself told: what shared data tells may never have been.
-    fn archive(&mut self, base: Base, account: Account, segment: Segment) {
-        if base.call.is_none() {
-            self.must_read = true;
-            return;
-        }
-        let put = Put::new(&HistoryKeys::of(&self.key), segment);
-        self.committing = Some(Committing {
-            commit: put.commit().clone(),
-            call: None,
-            repeated: false,
-            of: Of::Segment {
-                put,
-                base,
-                account: Box::new(account),
-            },
-        });
-    }
-
-    /// The next segment to be put, if one is due, with the base's account as it is without those before it.
-    fn next_segment(&self, base: &Base) -> Option<(Account, Segment)> {
-        if self.kept.len() >= history::MAX_SEGMENTS_A_WRITE {
-            return None;
-        }
-        let account = base.state.live()?;
-        // Most of the time nothing is due, and nothing is copied.
-        if self.kept.is_empty() {
-            let segment = history::due(account).into_iter().next()?;
-            return Some((account.clone(), segment));
-        }
-        let account = self.kept.iter().fold(account.clone(), |account, segment| {
-            account.clone().archive(segment).unwrap_or(account)
-        });
-        let segment = history::due(&account).into_iter().next()?;
-        Some((account, segment))
-    }
-
-    /// One that is out of time is not begun: it would be answered 503 and change the account all the same.
-    fn end_late(&mut self, steady_ms: i64, settled: &mut Vec<Settled>) {
-        self.changes.retain(|change| {
-            let in_time = steady_ms < change.seat.deadline_ms;
-            if !in_time {
-                settled.push(Settled {
-                    ticket: change.seat.ticket,
-                    outcome: Outcome::Unavailable,
-                });
-            }
-            in_time
-        });
-    }
-
-    /// Whether a base that is at hand is still the newest that this gateway knows. One that the engine told to those who wait
-    /// is; of one that was left over, a look at shared data tells.
-    fn is_newest<H: Host>(&self, base: &Base, context: &Context<'_, H>) -> bool {
-        if base.call.is_some() {
-            return true;
-        }
-        let front = context.copies.front(context.host, self.key.digest());
-        match front.filter(|front| front.store == base.store) {
-            Some(front) => front.revision == base.revision,
-            None => context.store == Some(base.store),
-        }
-    }
-
-    /// The document in shared data, if there is one.
-    fn remembered<H: Host>(&self, context: &Context<'_, H>) -> Option<Base> {
-        let known = context
-            .copies
-            .look_up(context.host, self.key.digest(), context.store?)?;
-        Some(Base {
-            state: document::decode(&known.document).ok()?,
-            revision: known.revision,
-            store: known.store,
-            call: None,
-        })
     }
 
     /// What a read found is what the next fold starts from, unless a commit is under way: that knows better.
@@ -733,17 +354,4 @@ fn read(seat: Seat, account: Option<Rc<Account>>, revision: i64) -> Settled {
         ticket: seat.ticket,
         outcome: Outcome::Read { account, revision },
     }
-}
-
-/// None: it is not judged yet.
-fn told(seat: Seat, verdict: Verdict, revision: i64) -> Option<Settled> {
-    let outcome = match verdict {
-        Verdict::Written(written) => Outcome::Written { written, revision },
-        Verdict::Refused(refusal) => Outcome::Refused(refusal),
-        Verdict::Unseen(_) => return None,
-    };
-    Some(Settled {
-        ticket: seat.ticket,
-        outcome,
-    })
 }

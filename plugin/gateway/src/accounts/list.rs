@@ -14,7 +14,8 @@ use ledger::History;
 use super::document::{self, DocumentError};
 use super::history::{Stored, Walk};
 use super::job::{Corrupt, Outcome, Progress};
-use super::keys::{AccountKey, CustomerId, HistoryKeys, customer_of, prefix_end, tenant_prefix};
+use super::keys::{AccountKey, CustomerId, HistoryKeys, customer_of};
+use super::placement::Placement;
 use crate::access::Tenant;
 use crate::engine::{Method, RangePage, read_documents, read_page, read_range, read_several};
 
@@ -74,9 +75,13 @@ pub struct List {
     tenant: Tenant,
     part: Part,
     limits: Limits,
-    /// 0 until the first answer tells the revision that the rest is pinned to.
-    revision: i64,
+    placement: Placement,
+    /// The place of the cluster whose keys are walked through; the clusters come one after the other.
+    walks_at: usize,
+    /// Of each cluster, 0 until its first answer tells the revision that the rest is pinned to.
+    revisions: Vec<i64>,
     next_key: Vec<u8>,
+    end: Vec<u8>,
     call_documents: usize,
     /// The smallest ids so far; with their documents, unless they are fetched at the end.
     kept: BTreeMap<CustomerId, Option<Bytes>>,
@@ -91,7 +96,8 @@ pub struct List {
 /// The accounts that are wanted, by customer id ascending.
 #[derive(Debug)]
 struct Page {
-    to_fetch: VecDeque<CustomerId>,
+    /// Grouped by their cluster's place.
+    to_fetch: VecDeque<(usize, AccountKey, CustomerId)>,
     accounts: Vec<(CustomerId, Stored)>,
     /// How many of `accounts` are complete with their segments; with the walk through those of the next one, if it has any.
     complete: usize,
@@ -124,14 +130,17 @@ impl Listing {
 impl List {
     /// Lists `part` of the tenant's accounts.
     #[must_use]
-    pub fn new(tenant: Tenant, part: Part, limits: Limits) -> Self {
-        let next_key = tenant_prefix(&tenant).into_bytes();
+    pub fn new(tenant: Tenant, part: Part, limits: Limits, placement: Placement) -> Self {
+        let (next_key, end) = placement.range(&tenant, 0);
         Self {
             tenant,
             part,
             limits,
-            revision: 0,
+            placement,
+            walks_at: 0,
+            revisions: vec![0; placement.clusters()],
             next_key,
+            end,
             call_documents: FIRST_CALL_DOCUMENTS,
             kept: BTreeMap::new(),
             kept_bytes: 0,
@@ -155,15 +164,14 @@ impl List {
             if let Some(walk) = &page.walk {
                 return walk.next_call();
             }
-            let keys: Vec<AccountKey> = page.next_fetch().map(|id| self.key(id)).collect();
+            let keys = page.next_fetch();
             let keys = keys.iter().map(AccountKey::as_bytes);
-            return (Method::Txn, read_several(keys, self.revision));
+            return (Method::Txn, read_several(keys, self.revision()));
         }
-        let end = prefix_end(tenant_prefix(&self.tenant).as_bytes());
         let limit = i64::try_from(self.call_documents).unwrap_or(1);
         (
             Method::Range,
-            read_range(&self.next_key, &end, limit, self.revision),
+            read_range(&self.next_key, &self.end, limit, self.revision()),
         )
     }
 
@@ -179,8 +187,10 @@ impl List {
             return Progress::Senseless;
         };
         let documents = page.documents.len();
-        if self.revision == 0 {
-            self.revision = page.revision;
+        if let Some(revision) = self.revisions.get_mut(self.walks_at)
+            && *revision == 0
+        {
+            *revision = page.revision;
         }
         let more = page.more;
         if let Err(outcome) = self.take_page(page) {
@@ -188,6 +198,11 @@ impl List {
         }
         if more {
             self.aim(answer_bytes, documents);
+            return Progress::Call;
+        }
+        self.walks_at = self.walks_at.saturating_add(1);
+        if self.walks_at < self.placement.clusters() {
+            (self.next_key, self.end) = self.placement.range(&self.tenant, self.walks_at);
             return Progress::Call;
         }
         self.seen_all()
@@ -202,9 +217,30 @@ impl List {
         }
         if grpc_status == OUT_OF_RANGE && self.restarts < MAX_RESTARTS {
             let restarts = self.restarts.saturating_add(1);
-            *self = Self::new(self.tenant.clone(), self.part.clone(), self.limits);
+            let (tenant, part) = (self.tenant.clone(), self.part.clone());
+            *self = Self::new(tenant, part, self.limits, self.placement);
             self.restarts = restarts;
         }
+    }
+
+    /// The place of the cluster that the next call goes to.
+    #[must_use]
+    pub fn place(&self) -> usize {
+        let Some(page) = &self.page else {
+            return self.walks_at;
+        };
+        let walked = page.accounts.get(page.complete);
+        let walked = walked.filter(|_| page.walk.is_some());
+        match (walked, page.next_fetch().first()) {
+            (Some((customer, _)), _) => self.placement.of(&self.key(customer)),
+            (None, Some(key)) => self.placement.of(key),
+            (None, None) => 0,
+        }
+    }
+
+    /// The revision that the next call reads at: 0 is the newest.
+    fn revision(&self) -> i64 {
+        self.revisions.get(self.place()).copied().unwrap_or(0)
     }
 
     fn key(&self, customer: &CustomerId) -> AccountKey {
@@ -299,9 +335,14 @@ impl List {
             self.kept_bytes = self.kept_bytes.saturating_add(held(&customer, &document));
             match document {
                 Some(document) => page.take(customer, document),
-                None => page.to_fetch.push_back(customer),
+                None => {
+                    let key = self.key(&customer);
+                    let place = self.placement.of(&key);
+                    page.to_fetch.push_back((place, key, customer));
+                }
             }
         }
+        page.to_fetch.make_contiguous().sort_by_key(|it| it.0);
         self.go_on(page)
     }
 
@@ -310,21 +351,26 @@ impl List {
         let Some(mut page) = self.page.take() else {
             return Progress::Senseless;
         };
-        let wanted: Vec<CustomerId> = page.next_fetch().cloned().collect();
+        let wanted = page.next_fetch();
         let found = read_documents(message).unwrap_or_default();
         let all_there = found.len() == wanted.len()
             && wanted
                 .iter()
                 .zip(&found)
-                .all(|(id, document)| self.key(id).as_bytes() == document.key);
+                .all(|(key, document)| key.as_bytes() == document.key);
         if !all_there {
             self.page = Some(page);
             return Progress::Senseless;
         }
-        for (customer, document) in wanted.into_iter().zip(found) {
-            page.to_fetch.pop_front();
+        for document in found {
+            let Some((_, _, customer)) = page.to_fetch.pop_front() else {
+                break;
+            };
             self.kept_bytes = self.kept_bytes.saturating_add(document.value.len());
             page.take(customer, document.value);
+        }
+        if page.to_fetch.is_empty() {
+            page.accounts.sort_by(|one, other| one.0.cmp(&other.0));
         }
         if self.kept_bytes > self.limits.max_bytes {
             return Progress::Done(Outcome::ListTooLong);
@@ -388,9 +434,12 @@ impl List {
 }
 
 impl Page {
-    /// What the next call asks for.
-    fn next_fetch(&self) -> impl Iterator<Item = &CustomerId> {
-        self.to_fetch.iter().take(FIRST_CALL_DOCUMENTS)
+    /// What the next call asks for: accounts of one cluster.
+    fn next_fetch(&self) -> Vec<AccountKey> {
+        let place = self.to_fetch.front().map(|it| it.0);
+        let same = self.to_fetch.iter().take_while(|it| Some(it.0) == place);
+        let first = same.take(FIRST_CALL_DOCUMENTS);
+        first.map(|(_, key, _)| key.clone()).collect()
     }
 
     fn take(&mut self, customer: CustomerId, document: Bytes) {

@@ -13,4 +13,5 @@ pub mod keys;
 pub mod line;
 pub mod list;
 pub mod marks;
+pub mod placement;
 pub mod terms;

@@ -99,7 +99,21 @@ fn a_bad_field_is_named_by_its_path() {
         ),
         ("/issuers/0/colour", json!("red"), "issuers[0].colour"),
         ("/engine/clusters", json!([]), "engine.clusters"),
-        ("/engine/clusters", json!(["a", "b"]), "engine.clusters"),
+        (
+            "/engine/clusters",
+            json!((0..17).map(|it| format!("engine-{it}")).collect::<Vec<_>>()),
+            "engine.clusters",
+        ),
+        (
+            "/engine/clusters",
+            json!(["engine-a", "engine-b", "engine-a"]),
+            "engine.clusters[2]",
+        ),
+        (
+            "/engine/clusters",
+            json!(["engine-a", "p1"]),
+            "engine.clusters[1]",
+        ),
         ("/engine/clusters", json!([""]), "engine.clusters[0]"),
         // Names that are also encoded messages.
         ("/engine/clusters", json!(["etcd1"]), "engine.clusters[0]"),

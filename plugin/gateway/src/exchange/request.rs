@@ -147,7 +147,8 @@ impl Accepted {
                     paged: part != Part::Whole,
                     with_total,
                 };
-                let list = List::new(tenant.clone(), part, config.summary_batch.limits());
+                let limits = config.summary_batch.limits();
+                let list = List::new(tenant.clone(), part, limits, config.engine.placement());
                 return Ok((asked, Job::List(Box::new(list))));
             }
             Wish::Customer {

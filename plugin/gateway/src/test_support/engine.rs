@@ -81,12 +81,17 @@ impl Engine {
         self.compacted = self.revision;
     }
 
+    /// A store that so many others came before.
+    pub(crate) fn after(predecessors: u64) -> Self {
+        Self {
+            predecessors,
+            ..Self::default()
+        }
+    }
+
     /// Another store, empty, in place of this one.
     pub(crate) fn replace(&mut self) {
-        *self = Self {
-            predecessors: self.predecessors + 1,
-            ..Self::default()
-        };
+        *self = Self::after(self.predecessors + 1);
     }
 
     /// Goes back to a backup: whatever came after this revision never was.

@@ -20,11 +20,14 @@ use crate::config::Config;
 pub(crate) use request::Request;
 pub(crate) use world::World;
 
+/// The one cluster of the tests' configuration.
+pub(crate) const CLUSTER: &str = "engine";
+
 /// The configuration of the tests, with these members replaced.
 pub(crate) fn config_with(changes: &Value) -> Config {
     let mut document = json!({
         "issuers": [issuer_json()],
-        "engine": {"clusters": ["engine"]},
+        "engine": {"clusters": [CLUSTER]},
         "revocation": {"from_engine": false},
         "decision_log": {"lines": "none"},
         "sites": {"main": {}, "yearly": {"validity_in_months": 12}, "monthly": {"validity_in_months": 1}},

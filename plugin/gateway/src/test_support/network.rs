@@ -111,7 +111,9 @@ impl World {
         let leg = self.legs.remove(place);
         match leg.kind {
             LegKind::ToEngine { call, answered } => {
-                let result = self.engine.execute(call.method, &call.message);
+                let result = self
+                    .engine_of(&call.cluster)
+                    .execute(call.method, &call.message);
                 self.tell_watches();
                 let Some(fault) = answered else { return };
                 let answer = match (fault, result) {
@@ -154,8 +156,13 @@ impl World {
 
     pub(super) fn stream(&mut self, node: usize, effect: StreamEffect) {
         match effect {
-            StreamEffect::Open { id, message, .. } if self.watching => {
-                let (watch, created) = self.engine.watch(message);
+            StreamEffect::Open {
+                id,
+                cluster,
+                message,
+                ..
+            } if self.watching => {
+                let (watch, created) = self.engine_of(&cluster).watch(&cluster, message);
                 self.nodes[node].streams.insert(id, watch);
                 let message = created;
                 self.send(node, 1, LegKind::Watched { id, message });
@@ -172,7 +179,8 @@ impl World {
         let mut news = Vec::new();
         for (node, it) in self.nodes.iter_mut().enumerate() {
             for (&id, watch) in &mut it.streams {
-                let message = self.engine.tell(watch);
+                let engine = self.others.get(&watch.cluster).unwrap_or(&self.engine);
+                let message = engine.tell(watch);
                 news.extend(message.map(|message| (node, id, message)));
             }
         }

@@ -8,6 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use super::CLUSTER;
 use super::engine::Engine;
 use super::engine::watch::Watch;
 use super::fault::Fault;
@@ -50,7 +51,10 @@ pub(crate) type KeyServer = Box<dyn FnMut(&Fetch) -> (i64, Fetched)>;
 
 pub(crate) struct World {
     pub(crate) clock: Rc<Cell<i64>>,
+    /// The engine behind the cluster that the tests' configuration names.
     pub(crate) engine: Engine,
+    /// The engines behind other clusters, by name, from their first call on.
+    pub(crate) others: BTreeMap<String, Engine>,
     pub(crate) nodes: Vec<Node>,
     pub(crate) legs: Vec<Leg>,
     pub(crate) replies: BTreeMap<Asked, Vec<Reply>>,
@@ -99,6 +103,7 @@ impl World {
         Self {
             clock,
             engine: Engine::default(),
+            others: BTreeMap::new(),
             nodes,
             legs: Vec::new(),
             replies: BTreeMap::new(),
@@ -120,6 +125,7 @@ impl World {
             clock: Rc::new(Cell::new(NOW_MS)),
             nodes: Vec::new(),
             engine: Engine::default(),
+            others: BTreeMap::new(),
             legs: Vec::new(),
             replies: BTreeMap::new(),
             passed_on: BTreeMap::new(),
@@ -152,6 +158,16 @@ impl World {
             });
         }
         world
+    }
+
+    /// The engine behind this cluster.
+    pub(crate) fn engine_of(&mut self, cluster: &str) -> &mut Engine {
+        if cluster == CLUSTER {
+            return &mut self.engine;
+        }
+        let stores = 1000 * (self.others.len() as u64 + 1);
+        let new = || Engine::after(stores);
+        self.others.entry(cluster.to_owned()).or_insert_with(new)
     }
 
     /// Hands a request to a worker, as a stream's callbacks do. Nothing else happens yet.

@@ -9,6 +9,7 @@ use super::numbers::Numbers;
 use crate::accounts::errand::Errand;
 use crate::accounts::job::{Outcome, Progress};
 use crate::accounts::line::{Seat, Settled};
+use crate::accounts::placement::Placement;
 use crate::config::EngineConfig;
 use crate::engine::{Answer, Call, CallId};
 use crate::host::{Counter, Host};
@@ -19,7 +20,8 @@ const MAX_WALKS: usize = 8;
 
 /// The running errands of one worker.
 pub(super) struct Errands {
-    cluster: String,
+    clusters: Vec<String>,
+    placement: Placement,
     call_timeout_ms: u32,
     budget_ms: i64,
     errands: BTreeMap<u64, Running>,
@@ -58,7 +60,8 @@ enum Wait {
 impl Errands {
     pub(super) fn new(engine: &EngineConfig) -> Self {
         Self {
-            cluster: engine.cluster().to_owned(),
+            clusters: engine.clusters.clone(),
+            placement: engine.placement(),
             call_timeout_ms: engine.call_timeout_ms,
             budget_ms: engine.read_budget_ms.into(),
             errands: BTreeMap::new(),
@@ -163,6 +166,10 @@ impl Errands {
             let Some(running) = self.errands.get_mut(&ticket) else {
                 continue;
             };
+            let place = running.errand.place(self.placement);
+            let Some(cluster) = self.clusters.get(place) else {
+                continue;
+            };
             let id = numbers.call();
             let (method, message) = running.errand.next_call();
             let held_bytes = running.errand.held_bytes();
@@ -178,7 +185,7 @@ impl Errands {
             host.count(Counter::EngineCalls);
             calls.push(Call {
                 id,
-                cluster: self.cluster.clone(),
+                cluster: cluster.clone(),
                 method,
                 message,
                 timeout_ms: u32::try_from(left_ms.clamp(1, most_ms)).unwrap_or(1),

@@ -16,6 +16,7 @@ use crate::accounts::copies::Copies;
 use crate::accounts::history::Look;
 use crate::accounts::keys::AccountKey;
 use crate::accounts::line::{Context, Line, Seat, Settled};
+use crate::accounts::placement::Placement;
 use crate::config::EngineConfig;
 use crate::engine::{
     Answer, Call, CallId, Commit, CommitAnswer, MalformedAnswer, StoreId, read_commits, read_found,
@@ -42,6 +43,7 @@ pub(super) struct LineId(u64);
 /// All lines of one worker, and its ways to the engine.
 pub(super) struct Lines {
     copies: Rc<Copies>,
+    placement: Placement,
     lanes: Vec<Lane>,
     places: BTreeMap<AccountKey, LineId>,
     lines: BTreeMap<LineId, Entry>,
@@ -74,6 +76,7 @@ impl Lines {
         let lane = |cluster: &String| Lane::new(cluster, engine);
         Self {
             copies,
+            placement: engine.placement(),
             lanes: engine.clusters.iter().map(lane).collect(),
             places: BTreeMap::new(),
             lines: BTreeMap::new(),
@@ -110,8 +113,8 @@ impl Lines {
 
     /// The place of the cluster that holds an account.
     #[must_use]
-    pub(super) const fn lane_of(&self, _key: &AccountKey) -> usize {
-        0
+    pub(super) fn lane_of(&self, key: &AccountKey) -> usize {
+        self.placement.of(key)
     }
 
     /// A request that reads arrives; the line in which it waits.
@@ -128,7 +131,9 @@ impl Lines {
         // Tickets are never used twice, so neither is the first one of a line.
         let fresh = LineId(seat.ticket);
         let id = *self.places.entry(key.clone()).or_insert(fresh);
-        let entry = self.lines.entry(id).or_insert_with(|| Entry::new(key));
+        let lane = self.lane_of(&key);
+        let entry = self.lines.entry(id);
+        let entry = entry.or_insert_with(|| Entry::new(key, lane));
         entry.rest = None;
         join(&mut entry.line);
         self.queue(id);
@@ -453,10 +458,10 @@ impl Lines {
 }
 
 impl Entry {
-    const fn new(key: AccountKey) -> Self {
+    const fn new(key: AccountKey, lane: usize) -> Self {
         Self {
             line: Line::new(key),
-            lane: 0,
+            lane,
             waits_to_read: false,
             waits_to_commit: false,
             paused_until_ms: None,

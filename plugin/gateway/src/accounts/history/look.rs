@@ -29,6 +29,12 @@ impl Look {
         }
     }
 
+    /// The account that is looked through.
+    #[must_use]
+    pub const fn key(&self) -> &AccountKey {
+        &self.key
+    }
+
     /// The next call.
     #[must_use]
     pub fn next_call(&self) -> (Method, Bytes) {

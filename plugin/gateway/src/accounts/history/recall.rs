@@ -38,6 +38,12 @@ impl Recall {
         })
     }
 
+    /// The account whose history is read.
+    #[must_use]
+    pub const fn key(&self) -> &AccountKey {
+        &self.key
+    }
+
     /// Bytes that it holds besides its own small size.
     #[must_use]
     pub const fn held_bytes(&self) -> usize {

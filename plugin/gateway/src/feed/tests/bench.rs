@@ -186,7 +186,7 @@ impl Bench {
                         self.closed(vm, UNAVAILABLE);
                         continue;
                     }
-                    let (watch, created) = self.engine.watch(message);
+                    let (watch, created) = self.engine.watch("", message);
                     self.vms[vm].stream = Some(watch);
                     if !self.mute {
                         self.message(vm, created);

@@ -412,7 +412,7 @@ impl<'a> Run<'a> {
             for effect in effects {
                 match effect {
                     Effect::Open(message) => {
-                        let (watch, created) = self.engine.borrow().watch(message);
+                        let (watch, created) = self.engine.borrow().watch("", message);
                         vm.stream = Some(watch);
                         vm.feed
                             .message(created, &Copies(self), self.now(), &self.host);

@@ -10,6 +10,8 @@ use super::Engine;
 /// One client's watch.
 #[derive(Debug)]
 pub(crate) struct Watch {
+    /// The cluster that it was opened to.
+    pub(crate) cluster: String,
     start: Bytes,
     end: Bytes,
     next: i64,
@@ -17,7 +19,7 @@ pub(crate) struct Watch {
 
 impl Engine {
     /// Opens a stream with this message; the watch, and the message that says that it stands.
-    pub(crate) fn watch(&self, message: Bytes) -> (Watch, Bytes) {
+    pub(crate) fn watch(&self, cluster: &str, message: Bytes) -> (Watch, Bytes) {
         let request = WatchRequest::decode(message).expect("a message");
         let Some(RequestUnion::CreateRequest(create)) = request.request_union else {
             panic!("the first message of a stream creates a watch");
@@ -31,6 +33,7 @@ impl Engine {
         };
         assert_eq!(create, plain, "the gateway watches in one way");
         let watch = Watch {
+            cluster: cluster.to_owned(),
             start: create.key,
             end: create.range_end,
             next: match create.start_revision {

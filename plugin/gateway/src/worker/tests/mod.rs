@@ -4,6 +4,7 @@ mod archiving;
 mod batches;
 mod bounds;
 mod breaks;
+mod clusters;
 mod copied;
 mod faults;
 mod interleavings;

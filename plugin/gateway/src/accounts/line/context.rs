@@ -1,0 +1,48 @@
+//! What surrounds one step of a line, and how what it learned is remembered.
+
+use crate::accounts::copies::{AccountCopy, Copies, Kept};
+use crate::accounts::keys::AccountKey;
+use crate::engine::StoreId;
+use crate::feed::may_confirm;
+use crate::host::Host;
+
+/// How often what was learned is offered to the copies when others write there all the time: what was acknowledged here
+/// must be read here.
+const MAX_INSTALLS: usize = 8;
+
+/// Moment and surroundings of one step.
+pub struct Context<'a, H> {
+    /// The machine around the core.
+    pub host: &'a H,
+    /// What this gateway remembers of accounts.
+    pub copies: &'a Copies,
+    /// The worker's steady clock, in milliseconds.
+    pub steady_ms: i64,
+    /// The store that last answered for this account's cluster.
+    pub store: Option<StoreId>,
+    /// The name of this account's cluster.
+    pub cluster: &'a str,
+}
+
+impl<H: Host> Context<'_, H> {
+    /// Remembers what an answer of the engine says of an account, before anybody is told: this gateway's next read and
+    /// next write start from it. `at` is a revision of the store at which the account was so.
+    pub(super) fn remember(&self, key: &AccountKey, known: &AccountCopy<'_>, at: i64) {
+        let (host, account) = (self.host, key.digest());
+        for _ in 0..MAX_INSTALLS {
+            match self.copies.install(host, account, known) {
+                Kept::Held => {
+                    // Otherwise it is no more than a base for writes.
+                    let _ = self
+                        .copies
+                        .confirm(host, account, known.store, known.revision, || {
+                            may_confirm(host, self.cluster, known.store, at)
+                        });
+                    return;
+                }
+                Kept::Newer | Kept::NotHeld => return,
+                Kept::GivenUp => {}
+            }
+        }
+    }
+}
