@@ -77,7 +77,8 @@ fn a_second_life_starts_at_zero_with_the_next_generation() {
         let mut story = ended();
         assert_eq!(story.run(&operation, NOON + 2 * HOUR), Ok(Outcome::Changed));
         let account = story.account();
-        assert_eq!(account.generation(), 2);
+        assert_eq!(account.generation(), FIRST_LIFE + 1);
+        assert!(account.is_later_life());
         assert_eq!(account.created_at(), t(NOON + 2 * HOUR));
         assert_eq!(account.balance(t(NOON + 2 * HOUR)).get(), balance);
         assert!(
@@ -177,6 +178,35 @@ fn a_deletion_sent_again_does_not_end_the_next_life() {
 }
 
 #[test]
+fn a_life_without_one_before_it_is_numbered_by_its_time() {
+    for (clock, number) in [
+        (NOON, FIRST_LIFE),
+        (NOON + 1, FIRST_LIFE + 1),
+        (0, 1),
+        (-5, 1),
+    ] {
+        let mut story = Story::of([]);
+        assert_eq!(
+            story.run(&create(generated("c")), clock),
+            Ok(Outcome::Changed)
+        );
+        assert_eq!(story.account().generation(), number);
+        assert!(!story.account().is_later_life());
+    }
+    // So a life that began when the one before it was forgotten never has the number of that one.
+    let forgotten = ended();
+    let State::Erased(tombstone) = &forgotten.state else {
+        panic!("a tombstone");
+    };
+    let mut story = Story::of([]);
+    assert_eq!(
+        story.run(&create(generated("c")), NOON + 26 * HOUR),
+        Ok(Outcome::Changed)
+    );
+    assert!(story.account().generation() > tombstone.generation());
+}
+
+#[test]
 fn what_is_older_than_24_hours_is_forgotten_at_a_write() {
     let mut story = ended();
     let later = NOON + 26 * HOUR;
@@ -186,7 +216,7 @@ fn what_is_older_than_24_hours_is_forgotten_at_a_write() {
     );
     assert_eq!(story.account().memory().keys, []);
     assert_eq!(story.account().memory().retired, []);
-    assert_eq!(story.account().generation(), 2);
+    assert_eq!(story.account().generation(), FIRST_LIFE + 1);
 }
 
 #[test]
