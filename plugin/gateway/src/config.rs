@@ -6,6 +6,7 @@
 mod access;
 mod reads;
 mod source;
+mod sweep;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ pub use self::access::{
     DecisionLines, DecisionLogConfig, IdentityHeaders, RevocationConfig, TokensConfig,
 };
 pub use self::reads::{ReadMode, ReadsConfig};
+pub use self::sweep::SweepConfig;
 use crate::access::{Access, IssuerConfig, TenantConfig};
 use crate::accounts::copies::{CACHE_BYTES, DEFAULT_CACHE_BYTES};
 use crate::accounts::list::Limits;
@@ -49,8 +51,6 @@ pub const MAX_IN_FLIGHT: usize = 1024;
 
 /// Bounds of every time budget, in milliseconds.
 const BUDGET_MS: std::ops::RangeInclusive<u32> = 10..=60_000;
-
-/// Bounds of `max_staleness_ms`. Heartbeats come three times in this time and are sent, seen and passed on with a tick's
 
 /// The site of a request that names none.
 pub const DEFAULT_SITE: &str = "main";
@@ -106,6 +106,9 @@ pub struct Config {
     /// How current reads are.
     #[serde(default)]
     pub reads: ReadsConfig,
+    /// How what is left of deleted accounts is removed.
+    #[serde(default)]
+    pub sweep: SweepConfig,
     /// The longest request body, in bytes.
     #[serde(default = "default_max_body_bytes")]
     pub max_body_bytes: usize,
@@ -240,6 +243,7 @@ impl Config {
             .map_err(|error| error.within("engine"))?;
         check_range("cache_bytes", self.cache_bytes, CACHE_BYTES)?;
         self.reads.check().map_err(|error| error.within("reads"))?;
+        self.sweep.check().map_err(|error| error.within("sweep"))?;
         check_range("max_body_bytes", self.max_body_bytes, 1..=MAX_BODY_BYTES)?;
         let batch = &self.summary_batch;
         check_range(

@@ -67,6 +67,12 @@ pub(crate) fn first_generation(now: Timestamp) -> u64 {
     u64::try_from(now.as_millis()).unwrap_or(1).max(1)
 }
 
+/// Whether the life with this number that began at `created_at` began over a tombstone: an earlier one may have left history
+/// behind.
+pub fn is_later_life(generation: u64, created_at: Timestamp) -> bool {
+    generation > 1 && generation != first_generation(created_at)
+}
+
 /// One life of a customer's account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
@@ -86,11 +92,6 @@ impl Account {
     /// time, in milliseconds; 1 in accounts from before that rule.
     pub fn generation(&self) -> u64 {
         self.generation
-    }
-
-    /// Whether this life began over a tombstone: an earlier one may have left history behind.
-    pub fn is_later_life(&self) -> bool {
-        self.generation > 1 && self.generation != first_generation(self.created_at)
     }
 
     /// The sequence number of the newest entry; 0 while there is none.

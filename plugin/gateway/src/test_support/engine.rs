@@ -7,8 +7,9 @@ pub(crate) mod watch;
 
 use bytes::Bytes;
 use etcd_wire::{
-    Compare, DeleteRangeRequest, DeleteRangeResponse, KeyValue, PutRequest, PutResponse, RangeRequest, RangeResponse, RequestOp,
-    ResponseHeader, ResponseOp, TxnRequest, TxnResponse, compare, request_op, response_op,
+    Compare, DeleteRangeRequest, DeleteRangeResponse, KeyValue, PutRequest, PutResponse,
+    RangeRequest, RangeResponse, RequestOp, ResponseHeader, ResponseOp, TxnRequest, TxnResponse,
+    compare, request_op, response_op,
 };
 use prost::Message;
 use std::collections::BTreeMap;
@@ -71,7 +72,9 @@ impl Engine {
     /// The newest keys with this prefix.
     pub(crate) fn keys_below(&self, prefix: &[u8]) -> Vec<Bytes> {
         let all = self.keys.range(Bytes::copy_from_slice(prefix)..);
-        let below = all.map(|(key, _)| key.clone()).take_while(|key| key.starts_with(prefix));
+        let below = all
+            .map(|(key, _)| key.clone())
+            .take_while(|key| key.starts_with(prefix));
         below.filter(|key| self.get(key).is_some()).collect()
     }
 
@@ -91,12 +94,12 @@ impl Engine {
 
     fn delete(&mut self, request: &DeleteRangeRequest) -> i64 {
         let from = self.keys.range(request.key.clone()..);
-        let within = from.map(|(key, _)| key.clone()).take_while(|key| {
-            match request.range_end.as_ref() {
-                b"" => *key == request.key,
-                end => key.as_ref() < end,
-            }
-        });
+        let within =
+            from.map(|(key, _)| key.clone())
+                .take_while(|key| match request.range_end.as_ref() {
+                    b"" => *key == request.key,
+                    end => key.as_ref() < end,
+                });
         let keys: Vec<Bytes> = within.filter(|key| self.get(key).is_some()).collect();
         if !keys.is_empty() {
             self.revision = self.open.unwrap_or(self.revision + 1);

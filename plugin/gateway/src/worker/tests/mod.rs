@@ -12,3 +12,4 @@ mod order;
 mod random;
 mod reads;
 mod scene;
+mod sweeping;
