@@ -69,7 +69,14 @@ fn is_removal(call: &Call) -> bool {
 
 #[test]
 fn a_deleted_account_is_gone_a_day_later_and_begins_at_zero() {
-    let mut world = world(&[1]);
+    for watching in [false, true] {
+        let mut world = world(&[1]);
+        world.watching = watching;
+        is_gone_a_day_later(world);
+    }
+}
+
+fn is_gone_a_day_later(mut world: World) {
     delete_long(&mut world);
     let State::Erased(tombstone) = state(&world) else {
         panic!("a tombstone");
