@@ -2,10 +2,11 @@
 
 use ledger::{Looked, Operation, REMEMBERED_MS, Record, State, Timestamp};
 
+mod judging;
+
 use super::*;
 use crate::accounts::document;
 use crate::accounts::keys::HistoryKeys;
-use crate::engine::Document;
 use crate::test_support::engine::Engine;
 use crate::test_support::host::TestHost;
 use crate::test_support::large::key_of;
@@ -147,90 +148,6 @@ impl Bench {
 /// The first life of an account that was created an hour before this.
 fn life(deleted_at_ms: i64) -> u64 {
     (deleted_at_ms - HOUR).unsigned_abs()
-}
-
-#[test]
-fn what_may_go_is_a_matter_of_document_and_clock() {
-    let keys = HistoryKeys::of(&key_of("614"));
-    let judge = |state: Vec<u8>, wall_ms| {
-        let document = Document {
-            key: Bytes::copy_from_slice(key_of("614").as_bytes()),
-            value: state.into(),
-            revision: 7,
-        };
-        remains(&document, wall_ms).map(|it| {
-            assert_eq!((it.revision, it.start), (7, keys.all_lives().into()));
-            (it.end, it.whole)
-        })
-    };
-    let until = |generation| keys.life(generation).into_bytes();
-    let first = life(NOW);
-    let old_enough = NOW + OLD_ENOUGH;
-    // A tombstone, all lives up to its own.
-    let ended = delete(create(State::Absent, NOW - HOUR), NOW);
-    for (wall_ms, expected) in [
-        (i64::MIN, None),
-        (NOW - HOUR, None),
-        (NOW + REMEMBERED_MS + 1, None),
-        (old_enough - 1, None),
-        (old_enough, Some((until(first + 1), true))),
-        (i64::MAX, Some((until(first + 1), true))),
-    ] {
-        assert_eq!(
-            judge(bytes_of(ended.clone()), wall_ms),
-            expected,
-            "{wall_ms}"
-        );
-    }
-    // An account in its first life, whenever that began; in one that was counted from 1.
-    let account = create(State::Absent, NOW);
-    assert_eq!(judge(bytes_of(account), old_enough), None);
-    // In a later life, all lives before it, since no history of them is remembered.
-    let again = create(ended, NOW + 1);
-    for wall_ms in [NOW, old_enough] {
-        let expected = Some((until(first + 1), false));
-        assert_eq!(judge(bytes_of(again.clone()), wall_ms), expected);
-    }
-    // Those of which history is remembered go one after the other.
-    let State::Live(account) = again else {
-        panic!("an account");
-    };
-    let retired = |generation, at_ms| ledger::RetiredHistory {
-        generation,
-        archived: 5,
-        at: Timestamp::from_millis(at_ms).expect("a time"),
-    };
-    let account = ledger::Account::from_parts(ledger::AccountParts {
-        generation: 9,
-        created_at: account.created_at(),
-        updated_at: account.updated_at(),
-        opened_by: account.opened_by().cloned(),
-        lots: Vec::new(),
-        archived: None,
-        entries: Vec::new(),
-        memory: ledger::Memory {
-            histories: vec![retired(3, NOW - 2 * HOUR), retired(6, NOW)],
-            ..ledger::Memory::default()
-        },
-    });
-    let document = document::encode(&Record::Live(account.expect("an account")));
-    for (wall_ms, end) in [
-        (NOW, 3),
-        (old_enough - 2 * HOUR - 1, 3),
-        (old_enough - 2 * HOUR, 6),
-        (old_enough - 1, 6),
-        (old_enough, 9),
-    ] {
-        let expected = Some((until(end), false));
-        assert_eq!(judge(document.clone(), wall_ms), expected, "{wall_ms}");
-    }
-    // What is not understood stays.
-    for nonsense in [b"".to_vec(), b"{}".to_vec(), tombstone(NOW)[..20].to_vec()] {
-        assert_eq!(judge(nonsense, old_enough), None);
-    }
-    let mut unknown = tombstone(NOW);
-    unknown.extend([0x20, 1]);
-    assert_eq!(judge(unknown, old_enough), None);
 }
 
 #[test]
@@ -439,4 +356,21 @@ fn an_answer_about_other_keys_removes_nothing() {
     let before = format!("{:?}", bench.sweeper);
     bench.answer(Answer::Unknown { grpc_status: 14 });
     assert_eq!(format!("{:?}", bench.sweeper), before);
+}
+
+#[test]
+fn one_that_ends_between_segments_and_tombstone_leaves_the_rest_to_the_next() {
+    let mut bench = Bench::new(1000);
+    bench.put_tombstone("614", NOW - OLD_ENOUGH);
+    bench.put_segments("614", life(NOW - OLD_ENOUGH), 3);
+    while bench.segments("614") > 0 {
+        if let Some(call) = bench.tick(1000) {
+            bench.carry_out(call);
+        }
+    }
+    assert!(bench.stands("614"), "it leads to what is left");
+    bench.sweeper = Sweeper::new("engine", 1000);
+    bench.walk();
+    assert_eq!(bench.calls, [Step::Page, Step::Look, Step::Tombstone]);
+    assert!(!bench.stands("614"));
 }
