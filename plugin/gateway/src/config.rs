@@ -6,6 +6,7 @@
 mod access;
 mod reads;
 mod source;
+mod sweep;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ pub use self::access::{
     DecisionLines, DecisionLogConfig, IdentityHeaders, RevocationConfig, TokensConfig,
 };
 pub use self::reads::{ReadMode, ReadsConfig};
+pub use self::sweep::SweepConfig;
 use crate::access::{Access, IssuerConfig, TenantConfig};
 use crate::accounts::copies::{CACHE_BYTES, DEFAULT_CACHE_BYTES};
 use crate::accounts::list::Limits;
@@ -105,6 +107,9 @@ pub struct Config {
     /// How current reads are.
     #[serde(default)]
     pub reads: ReadsConfig,
+    /// How what is left of deleted accounts is removed.
+    #[serde(default)]
+    pub sweep: SweepConfig,
     /// The longest request body, in bytes.
     #[serde(default = "default_max_body_bytes")]
     pub max_body_bytes: usize,
@@ -245,6 +250,7 @@ impl Config {
             .map_err(|error| error.within("engine"))?;
         check_range("cache_bytes", self.cache_bytes, CACHE_BYTES)?;
         self.reads.check().map_err(|error| error.within("reads"))?;
+        self.sweep.check().map_err(|error| error.within("sweep"))?;
         check_range("max_body_bytes", self.max_body_bytes, 1..=MAX_BODY_BYTES)?;
         let batch = &self.summary_batch;
         check_range(

@@ -78,11 +78,15 @@ pub enum Counter {
     FeedEvents,
     /// Times that all copies had to be confirmed anew, the first time of a gateway included.
     FeedDoubts,
+    /// Tombstones of deleted accounts that were removed.
+    SweptTombstones,
+    /// Segments of ended lives that were removed.
+    SweptSegments,
 }
 
 impl Counter {
     /// Every counter, for a shell that defines them once per VM.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 35] = [
         Self::Success,
         Self::ClientError,
         Self::ServerError,
@@ -116,6 +120,8 @@ impl Counter {
         Self::FeedOpenings,
         Self::FeedEvents,
         Self::FeedDoubts,
+        Self::SweptTombstones,
+        Self::SweptSegments,
     ];
 
     /// Its place in [`Self::ALL`].
@@ -161,6 +167,8 @@ impl Counter {
             Self::FeedOpenings => "reward_points.feed.openings",
             Self::FeedEvents => "reward_points.feed.events",
             Self::FeedDoubts => "reward_points.feed.doubts",
+            Self::SweptTombstones => "reward_points.sweep.tombstones",
+            Self::SweptSegments => "reward_points.sweep.segments",
         }
     }
 }

@@ -30,6 +30,7 @@ mod percent;
 pub mod policy;
 pub mod rules;
 mod strict_json;
+pub mod sweep;
 #[cfg(test)]
 pub(crate) mod test_support;
 pub mod wake;

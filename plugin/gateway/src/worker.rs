@@ -16,6 +16,7 @@ mod lines;
 mod numbers;
 mod pipe;
 mod steady;
+mod sweepers;
 #[cfg(test)]
 mod tests;
 
@@ -28,6 +29,7 @@ pub use self::glance::Glance;
 use self::lines::{LineId, Lines};
 use self::numbers::Numbers;
 use self::steady::SteadyClock;
+use self::sweepers::Sweepers;
 use crate::accounts::copies::Copies;
 use crate::accounts::errand::Errand;
 use crate::accounts::history::Recall;
@@ -66,6 +68,7 @@ pub struct Worker {
     policy: Rc<Policy>,
     gate: Gate,
     feeds: Feeds,
+    sweepers: Sweepers,
     /// The call that reads the deny-list, if one is under way.
     listing: Option<CallId>,
     /// Running jobs by ticket. Tickets rise, so this is the order of arrival.
@@ -116,6 +119,7 @@ impl Worker {
             lines: Lines::new(&config.engine, Rc::clone(&copies)),
             errands: Errands::new(&config.engine),
             feeds: Feeds::new(&config, Rc::clone(&copies)),
+            sweepers: Sweepers::new(&config),
             copies,
             config,
             policy: Rc::new(policy),
@@ -254,7 +258,8 @@ impl Worker {
             self.serve_gate();
             return;
         }
-        let Some(answer) = self.feed_answered(call, answer, host) else {
+        let answer = self.feed_answered(call, answer, host);
+        let Some(answer) = answer.and_then(|it| self.sweeper_answered(call, it, host)) else {
             return;
         };
         let now_ms = self.clock.now_ms(host);
@@ -301,6 +306,7 @@ impl Worker {
         self.gate.tick(moment, host);
         self.serve_gate();
         self.tick_feeds(moment, host);
+        self.tick_sweepers(moment);
         let now_ms = moment.steady_ms;
         self.errands.tick(now_ms);
         self.lines.tick(now_ms, host);

@@ -60,6 +60,19 @@ impl From<Record> for State {
     }
 }
 
+/// The number of a life that begins at `now` where nothing is known of an earlier one: its milliseconds, 1 at least. An
+/// earlier life may have been forgotten; whatever may still arrive late of that one bears a smaller number, for it began
+/// earlier and each of its successors, numbered by one more, took a write of its own.
+pub(crate) fn first_generation(now: Timestamp) -> u64 {
+    u64::try_from(now.as_millis()).unwrap_or(1).max(1)
+}
+
+/// Whether the life with this number that began at `created_at` began over a tombstone: an earlier one may have left history
+/// behind.
+pub fn is_later_life(generation: u64, created_at: Timestamp) -> bool {
+    generation > 1 && generation != first_generation(created_at)
+}
+
 /// One life of a customer's account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
@@ -75,7 +88,8 @@ pub struct Account {
 }
 
 impl Account {
-    /// Which life of the account this is: 1 for the first, one more after each deletion.
+    /// Which life of the account this is: one more after each deletion that is remembered. The first is numbered by its
+    /// time, in milliseconds; 1 in accounts from before that rule.
     pub fn generation(&self) -> u64 {
         self.generation
     }

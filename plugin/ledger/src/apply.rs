@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use crate::account::first_generation;
 use crate::entry::is_valid_at;
 use crate::{
     Account, Balance, Entry, EntryKind, Identity, Looked, MAX_OPEN_LOTS, Memory, NewLot, OpenLot,
@@ -250,7 +251,10 @@ fn begin(state: &State, mark: &OperationMark, now: Timestamp) -> Result<Account,
             tombstone.generation,
             tombstone.memory.after_write(mark, now),
         ),
-        State::Absent | State::Live(_) => (0, Memory::default().after_write(mark, now)),
+        State::Absent | State::Live(_) => {
+            let before_first = first_generation(now).saturating_sub(1);
+            (before_first, Memory::default().after_write(mark, now))
+        }
     };
     Ok(Account {
         generation: ended.checked_add(1).ok_or(Refusal::AccountFull)?,

@@ -39,7 +39,7 @@ mod summary;
 mod text;
 mod time;
 
-pub use account::{Account, BalanceSpan, MAX_OPEN_LOTS, Record, State, Tombstone};
+pub use account::{Account, BalanceSpan, MAX_OPEN_LOTS, Record, State, Tombstone, is_later_life};
 pub use amount::{Balance, Points};
 pub use apply::{Applied, Refusal, Replay, apply};
 pub use archive::{Archived, NotItsNext, Segment};

@@ -82,7 +82,7 @@ fn nothing_is_judged_before_all_that_matters_was_looked_through() {
     let operation = add(given("r", 4), lot(1));
     let unseen = |first| {
         Ok(Applied::Unseen(Unseen {
-            generation: 1,
+            generation: FIRST_LIFE,
             first,
             last: 5,
         }))
@@ -129,7 +129,7 @@ fn a_generated_id_is_looked_for_only_where_its_own_write_may_have_gone() {
     assert_eq!(
         ledger::apply(&story.state, &operation, &sent, clock),
         Ok(Applied::Unseen(Unseen {
-            generation: 1,
+            generation: FIRST_LIFE,
             first: 1,
             last: 8
         }))
@@ -179,7 +179,7 @@ fn only_the_oldest_entries_of_an_account_leave_it() {
         let entries: Vec<_> = account.entries().cloned().map(Into::into).collect();
         entries[range].to_vec()
     };
-    let segment = |range| Segment::new(1, entries(range)).expect("a segment");
+    let segment = |range| Segment::new(FIRST_LIFE, entries(range)).expect("a segment");
     let mut other = entries(0..2);
     other[1] = {
         let mut entry = (*other[1]).clone();
@@ -195,12 +195,12 @@ fn only_the_oldest_entries_of_an_account_leave_it() {
         (&account, segment(1..3), elsewhere.clone()),
         (
             &account,
-            Segment::new(2, entries(0..2)).expect("a segment"),
+            Segment::new(FIRST_LIFE + 1, entries(0..2)).expect("a segment"),
             elsewhere.clone(),
         ),
         (
             &account,
-            Segment::new(1, other).expect("a segment"),
+            Segment::new(FIRST_LIFE, other).expect("a segment"),
             Err(NotItsNext::Differs),
         ),
         (&from_two, segment(0..3), elsewhere.clone()),
@@ -236,23 +236,32 @@ fn segments_are_entries_that_follow_one_another() {
         .map(std::sync::Arc::new)
         .collect();
     assert_eq!(Segment::new(0, entries.clone()), Err(Corrupt::Generation));
-    assert_eq!(Segment::new(1, vec![]), Err(Corrupt::Sequence { at: 0 }));
+    assert_eq!(
+        Segment::new(FIRST_LIFE, vec![]),
+        Err(Corrupt::Sequence { at: 0 })
+    );
     let mut gap = entries.clone();
     gap.remove(2);
-    assert_eq!(Segment::new(1, gap), Err(Corrupt::Sequence { at: 3 }));
+    assert_eq!(
+        Segment::new(FIRST_LIFE, gap),
+        Err(Corrupt::Sequence { at: 3 })
+    );
     let mut late = entries;
     let mut entry = (*late[1]).clone();
     entry.recorded_at = t(NOON - 1);
     entry.created_at = t(NOON - 1);
     late[1] = entry.into();
-    assert_eq!(Segment::new(1, late), Err(Corrupt::EntryTime { at: 2 }));
+    assert_eq!(
+        Segment::new(FIRST_LIFE, late),
+        Err(Corrupt::EntryTime { at: 2 })
+    );
 }
 
 /// How segments lie, as pairs of first and last entry.
 fn tiled(account: &Account, whole: &Account, tiles: &[(usize, usize)]) -> Result<u64, Corrupt> {
     let entries: Vec<_> = whole.entries().cloned().map(std::sync::Arc::new).collect();
     let segments = tiles.iter().map(|(first, last)| {
-        Segment::new(1, entries[first - 1..*last].to_vec()).expect("a segment")
+        Segment::new(FIRST_LIFE, entries[first - 1..*last].to_vec()).expect("a segment")
     });
     let history = History::new(account.clone(), segments)?;
     Ok(history
@@ -294,7 +303,8 @@ fn segments_lie_side_by_side_up_to_what_has_left() {
         "nothing has left: what lies there is no part of it"
     );
     let of_another_life = five.segments[0].entries().cloned().map(Into::into);
-    let of_another_life = Segment::new(2, of_another_life.collect()).expect("a segment");
+    let of_another_life =
+        Segment::new(FIRST_LIFE + 1, of_another_life.collect()).expect("a segment");
     assert_eq!(
         History::new(five.account().clone(), [of_another_life]),
         Err(Corrupt::Segments { at: 1 })
@@ -307,7 +317,7 @@ fn a_history_must_meet_the_accounts_checkpoint_and_lots() {
     let mut entries: Vec<_> = five.segments[0].entries().cloned().collect();
     let segment = |entries: &[ledger::Entry]| {
         let entries = entries.iter().cloned().map(Into::into);
-        Segment::new(1, entries.collect()).expect("a segment")
+        Segment::new(FIRST_LIFE, entries.collect()).expect("a segment")
     };
     entries[4].balance_after = Balance::ZERO;
     assert_eq!(
@@ -365,7 +375,7 @@ fn every_broken_invariant_of_a_tail_is_named() {
         (Corrupt::Takes { at: 6 }, |p| takes(p)[0].lot = 5),
         (Corrupt::Takes { at: 6 }, |p| takes(p).clear()),
         (Corrupt::MemoryOrder, |p| {
-            p.memory.histories = vec![history(1, 1)]
+            p.memory.histories = vec![history(FIRST_LIFE, 1)]
         }),
     ];
     for (row, (expected, break_it)) in cases.into_iter().enumerate() {

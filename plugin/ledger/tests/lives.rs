@@ -20,6 +20,10 @@ fn ended() -> Story {
     story
 }
 
+fn is_later_life(account: &ledger::Account) -> bool {
+    ledger::is_later_life(account.generation(), account.created_at())
+}
+
 #[test]
 fn a_deleted_account_is_not_found_and_deleting_it_again_does_nothing() {
     let mut story = ended();
@@ -77,7 +81,8 @@ fn a_second_life_starts_at_zero_with_the_next_generation() {
         let mut story = ended();
         assert_eq!(story.run(&operation, NOON + 2 * HOUR), Ok(Outcome::Changed));
         let account = story.account();
-        assert_eq!(account.generation(), 2);
+        assert_eq!(account.generation(), FIRST_LIFE + 1);
+        assert!(is_later_life(account));
         assert_eq!(account.created_at(), t(NOON + 2 * HOUR));
         assert_eq!(account.balance(t(NOON + 2 * HOUR)).get(), balance);
         assert!(
@@ -177,6 +182,35 @@ fn a_deletion_sent_again_does_not_end_the_next_life() {
 }
 
 #[test]
+fn a_life_without_one_before_it_is_numbered_by_its_time() {
+    for (clock, number) in [
+        (NOON, FIRST_LIFE),
+        (NOON + 1, FIRST_LIFE + 1),
+        (0, 1),
+        (-5, 1),
+    ] {
+        let mut story = Story::of([]);
+        assert_eq!(
+            story.run(&create(generated("c")), clock),
+            Ok(Outcome::Changed)
+        );
+        assert_eq!(story.account().generation(), number);
+        assert!(!is_later_life(story.account()));
+    }
+    // So a life that began when the one before it was forgotten never has the number of that one.
+    let forgotten = ended();
+    let State::Erased(tombstone) = &forgotten.state else {
+        panic!("a tombstone");
+    };
+    let mut story = Story::of([]);
+    assert_eq!(
+        story.run(&create(generated("c")), NOON + 26 * HOUR),
+        Ok(Outcome::Changed)
+    );
+    assert!(story.account().generation() > tombstone.generation());
+}
+
+#[test]
 fn what_is_older_than_24_hours_is_forgotten_at_a_write() {
     let mut story = ended();
     let later = NOON + 26 * HOUR;
@@ -186,7 +220,7 @@ fn what_is_older_than_24_hours_is_forgotten_at_a_write() {
     );
     assert_eq!(story.account().memory().keys, []);
     assert_eq!(story.account().memory().retired, []);
-    assert_eq!(story.account().generation(), 2);
+    assert_eq!(story.account().generation(), FIRST_LIFE + 1);
 }
 
 #[test]

@@ -194,6 +194,14 @@ impl HistoryKeys {
         Self(format!("{HISTORIES}{}/", place.unwrap_or_default()))
     }
 
+    /// Those of the account whose document the engine keeps under `key`; none when it is no account's key.
+    #[must_use]
+    pub fn of_key(key: &[u8]) -> Option<Self> {
+        AccountDigest::of_key(key)?;
+        let place = std::str::from_utf8(key).ok()?.strip_prefix(ACCOUNTS)?;
+        Some(Self(format!("{HISTORIES}{place}/")))
+    }
+
     /// The prefix of all segments of the customer, of every life; ends in `/`.
     #[must_use]
     pub fn all_lives(&self) -> &str {
@@ -316,6 +324,9 @@ mod tests {
         ];
         assert!(ascending.is_sorted());
         assert_eq!(customer_of(permit.tenant(), &key), None);
+        let account = AccountKey::new(permit.tenant(), &customer);
+        assert_eq!(HistoryKeys::of_key(account.as_bytes()), Some(keys));
+        assert_eq!(HistoryKeys::of_key(&key), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::Config;
 use crate::access::test_support::issuer_json;
 
 fn minimal() -> Value {
-    json!({"issuers": [issuer_json()], "engine": {"clusters": ["points-engine"]}, "reads": {}})
+    json!({"issuers": [issuer_json()], "engine": {"clusters": ["points-engine"]}, "reads": {}, "sweep": {}})
 }
 
 fn to_proto(value: &Value) -> ProtoValue {
@@ -70,6 +70,7 @@ fn defaults_are_those_of_the_reference() {
     assert_eq!(config.engine.cluster(), "points-engine");
     assert_eq!(config.engine.call_timeout_ms, 1000);
     assert_eq!(config.reads.max_staleness_ms, 1000);
+    assert_eq!(config.sweep.interval_ms, 1000);
     assert_eq!(config.engine.write_budget_ms, 2000);
     assert_eq!(config.summary_batch.max_accounts, 10_000);
 }
@@ -98,6 +99,8 @@ fn a_bad_field_is_named_by_its_path() {
             "issuers[0].algorithms[1]",
         ),
         ("/issuers/0/colour", json!("red"), "issuers[0].colour"),
+        ("/sweep/interval_ms", json!(3_600_001), "sweep.interval_ms"),
+        ("/sweep/pages", json!(1), "sweep.pages"),
         ("/engine/clusters", json!([]), "engine.clusters"),
         (
             "/engine/clusters",

@@ -1,6 +1,7 @@
 //! The requests that the gateway writes and the answers that it reads.
 //!
-//! The only write is a one-key compare-and-put whose failure branch hands back the document that stood in the way.
+//! The only write is a one-key compare-and-put whose failure branch hands back the document that stood in the way; what is
+//! removed of deleted accounts is in `removal`.
 
 use bytes::Bytes;
 use etcd_wire::{

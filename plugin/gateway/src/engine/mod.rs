@@ -5,6 +5,7 @@
 mod batch;
 mod call;
 mod messages;
+mod removal;
 mod stream;
 mod watch;
 
@@ -14,5 +15,6 @@ pub use messages::{
     CommitAnswer, Document, Found, MalformedAnswer, RangePage, StoreId, read_documents, read_keys,
     read_page, read_range, read_several,
 };
+pub use removal::{Removed, read_removal, remove_document, remove_range};
 pub use stream::{StreamEffect, StreamId};
 pub use watch::{Change, MAX_MESSAGE_BYTES, Watched, read_watched, watch_range};

@@ -7,8 +7,9 @@ pub(crate) mod watch;
 
 use bytes::Bytes;
 use etcd_wire::{
-    Compare, KeyValue, PutRequest, PutResponse, RangeRequest, RangeResponse, RequestOp,
-    ResponseHeader, ResponseOp, TxnRequest, TxnResponse, compare, request_op, response_op,
+    Compare, DeleteRangeRequest, DeleteRangeResponse, KeyValue, PutRequest, PutResponse,
+    RangeRequest, RangeResponse, RequestOp, ResponseHeader, ResponseOp, TxnRequest, TxnResponse,
+    compare, request_op, response_op,
 };
 use prost::Message;
 use std::collections::BTreeMap;
@@ -18,20 +19,23 @@ use crate::engine::Method;
 pub(crate) const INVALID_ARGUMENT: u32 = 3;
 pub(crate) const OUT_OF_RANGE: u32 = 11;
 
-/// One put that was made.
+/// One put that was made, or one deletion, with an empty value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Put {
     pub(crate) revision: i64,
     pub(crate) key: Bytes,
     pub(crate) value: Bytes,
+    pub(crate) is_deletion: bool,
 }
 
 #[derive(Default)]
 pub(crate) struct Engine {
-    /// Versions of each key by revision; nothing here ever deletes.
+    /// Versions of each key by revision, deletions among them.
     keys: BTreeMap<Bytes, Vec<Put>>,
     /// Every put, oldest first.
     pub(crate) puts: Vec<Put>,
+    /// Every put and every deletion, oldest first.
+    pub(crate) changes: Vec<Put>,
     revision: i64,
     /// The revision of the transaction that is being carried out: all its puts have the same one.
     open: Option<i64>,
@@ -61,7 +65,17 @@ impl Engine {
 
     /// The newest value under `key`.
     pub(crate) fn get(&self, key: &[u8]) -> Option<&Put> {
-        self.keys.get(key).and_then(|versions| versions.last())
+        let newest = self.keys.get(key).and_then(|versions| versions.last());
+        newest.filter(|put| !put.is_deletion)
+    }
+
+    /// The newest keys with this prefix.
+    pub(crate) fn keys_below(&self, prefix: &[u8]) -> Vec<Bytes> {
+        let all = self.keys.range(Bytes::copy_from_slice(prefix)..);
+        let below = all
+            .map(|(key, _)| key.clone())
+            .take_while(|key| key.starts_with(prefix));
+        below.filter(|key| self.get(key).is_some()).collect()
     }
 
     /// Writes past the API, as another program would.
@@ -71,9 +85,36 @@ impl Engine {
             revision: self.revision,
             key: Bytes::copy_from_slice(key),
             value: Bytes::copy_from_slice(value),
+            is_deletion: false,
         };
         self.puts.push(put.clone());
+        self.changes.push(put.clone());
         self.keys.entry(put.key.clone()).or_default().push(put);
+    }
+
+    fn delete(&mut self, request: &DeleteRangeRequest) -> i64 {
+        let from = self.keys.range(request.key.clone()..);
+        let within =
+            from.map(|(key, _)| key.clone())
+                .take_while(|key| match request.range_end.as_ref() {
+                    b"" => *key == request.key,
+                    end => key.as_ref() < end,
+                });
+        let keys: Vec<Bytes> = within.filter(|key| self.get(key).is_some()).collect();
+        if !keys.is_empty() {
+            self.revision = self.open.unwrap_or(self.revision + 1);
+        }
+        for key in &keys {
+            let deletion = Put {
+                revision: self.revision,
+                key: key.clone(),
+                value: Bytes::new(),
+                is_deletion: true,
+            };
+            self.changes.push(deletion.clone());
+            self.keys.entry(key.clone()).or_default().push(deletion);
+        }
+        i64::try_from(keys.len()).expect("few keys")
     }
 
     /// Forgets every revision before the newest.
@@ -97,6 +138,7 @@ impl Engine {
     /// Goes back to a backup: whatever came after this revision never was.
     pub(crate) fn restore(&mut self, revision: i64) {
         self.puts.retain(|put| put.revision <= revision);
+        self.changes.retain(|put| put.revision <= revision);
         self.keys.retain(|_, versions| {
             versions.retain(|put| put.revision <= revision);
             !versions.is_empty()
@@ -148,6 +190,7 @@ impl Engine {
                 end => key.as_ref() < end,
             })
             .filter_map(|(_, versions)| versions.iter().rev().find(|put| put.revision <= at))
+            .filter(|put| !put.is_deletion)
             .collect();
         let limit = match request.limit {
             0 => usize::MAX,
@@ -166,11 +209,20 @@ impl Engine {
     }
 
     fn key_value(&self, put: &Put, key_only: bool) -> KeyValue {
-        let versions = &self.keys[&put.key];
-        let version = versions
+        let until = self.keys[&put.key]
             .iter()
-            .take_while(|it| it.revision <= put.revision)
-            .count();
+            .take_while(|it| it.revision <= put.revision);
+        let until: Vec<&Put> = until.collect();
+        // Since it was created anew, if it was.
+        let deleted = until.iter().rposition(|it| it.is_deletion);
+        let versions = &until[deleted.map_or(0, |place| place + 1)..];
+        if put.is_deletion {
+            return KeyValue {
+                key: put.key.clone(),
+                mod_revision: put.revision,
+                ..KeyValue::default()
+            };
+        }
         KeyValue {
             key: put.key.clone(),
             value: match key_only {
@@ -179,7 +231,7 @@ impl Engine {
             },
             create_revision: versions[0].revision,
             mod_revision: put.revision,
-            version: i64::try_from(version).expect("few versions"),
+            version: i64::try_from(versions.len()).expect("few versions"),
             lease: 0,
         }
     }
@@ -237,6 +289,18 @@ impl Engine {
             }
             Some(request_op::Request::RequestRange(range)) => {
                 response_op::Response::ResponseRange(self.range(range)?)
+            }
+            Some(request_op::Request::RequestDeleteRange(delete)) => {
+                // Not without an end: the gateway never means all keys.
+                let unbounded = delete.range_end == Bytes::from_static(b"\0");
+                if delete.key.is_empty() || delete.prev_kv || unbounded {
+                    return Err(INVALID_ARGUMENT);
+                }
+                response_op::Response::ResponseDeleteRange(DeleteRangeResponse {
+                    deleted: self.delete(delete),
+                    header: self.header(),
+                    prev_kvs: Vec::new(),
+                })
             }
             // As etcd: nested once, and every part is what could be asked alone.
             Some(request_op::Request::RequestTxn(part)) => {

@@ -30,6 +30,7 @@ pub(crate) fn config_with(changes: &Value) -> Config {
         "engine": {"clusters": [CLUSTER]},
         "revocation": {"from_engine": false},
         "decision_log": {"lines": "none"},
+        "sweep": {"interval_ms": 0},
         "sites": {"main": {}, "yearly": {"validity_in_months": 12}, "monthly": {"validity_in_months": 1}},
     });
     for (name, value) in changes.as_object().expect("an object") {

@@ -83,6 +83,11 @@ impl Feeds {
         }
     }
 
+    /// Whether this VM holds the feed of the cluster at this place.
+    pub(super) fn holds(&self, place: usize) -> bool {
+        self.feeds.get(place).is_some_and(|fed| fed.feed.holds())
+    }
+
     fn of_stream(&mut self, id: StreamId) -> Option<&mut Fed> {
         self.feeds.iter_mut().find(|fed| fed.stream == Some(id))
     }

@@ -9,6 +9,8 @@ use ledger::{
 
 /// A readable "now" for stories that do not care: 2023-05-11T18:32:18.591Z.
 pub const NOON: i64 = 1_683_829_938_591;
+/// The number of a life that begins at `NOON`.
+pub const FIRST_LIFE: u64 = NOON.unsigned_abs();
 
 /// One hour in milliseconds.
 pub const HOUR: i64 = 3_600_000;

@@ -123,7 +123,21 @@ fn full() -> [Record; 2] {
             mark: mark(&uuid_like(6), None, None),
         },
     ];
-    [record(&operations[..6]), record(&operations)]
+    [record(&operations[..6]), record(&operations)].map(|record| in_second_life(&record))
+}
+
+/// The record with the number that its life had when all lives were counted from 1.
+fn in_second_life(record: &Record) -> Record {
+    let bytes = changed(record, |message| match &mut message.state {
+        Some(proto::account_document::State::Live(live)) => live.generation = 2,
+        Some(proto::account_document::State::Erased(erased)) => erased.generation = 2,
+        None => panic!("a document without a state"),
+    });
+    match decode(&bytes) {
+        Ok(State::Live(account)) => Record::Live(account),
+        Ok(State::Erased(tombstone)) => Record::Erased(tombstone),
+        other => panic!("{other:?}"),
+    }
 }
 
 /// The document with one thing changed in the message.

@@ -22,9 +22,9 @@
 //! - A deletion ends a life, and the life's number is part of every key: what is put late for an ended life is read by none
 //!   but those who look for its operations, up to where its own document had referred to.
 //!
-//! Segments outlive what refers to them: whoever removes the history of an ended life must not do so as long as a tombstone
-//! or a document remembers it (24 hours), and must do so before the tombstone itself goes, because generations would begin
-//! anew. Therefore segments can be read at any revision, later than the document's too, and need no pinned one.
+//! Segments outlive what refers to them: those of an ended life are removed when no tombstone or document remembers it any
+//! more (24 hours), and before the tombstone itself goes, see [`crate::sweep`]. Lives are numbered so that none has the number
+//! of one before it, even if nothing is remembered of that. Therefore segments can be read at any revision, later than the document's too, and need no pinned one.
 
 mod due;
 mod look;

@@ -155,7 +155,7 @@ fn a_segment_is_put_once_and_what_stands_there_is_taken_over_if_it_is_true() {
     let keys = HistoryKeys::of(&key);
     let mine = base.oldest(4).expect("four entries");
     let put = Put::new(&keys, mine.clone());
-    assert_eq!(put.key(), keys.segment(1, 1));
+    assert_eq!(put.key(), keys.segment(base.generation(), 1));
     let kept = |answered| match answered {
         Some(Answered::Kept(segment)) => segment,
         other => panic!("not kept: {other:?}"),

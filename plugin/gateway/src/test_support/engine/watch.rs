@@ -1,6 +1,7 @@
 //! The test engine's watches: each is a position in its history, read when a test asks for it.
 
 use bytes::Bytes;
+use etcd_wire::event::EventType;
 use etcd_wire::watch_request::RequestUnion;
 use etcd_wire::{Event, WatchCreateRequest, WatchRequest, WatchResponse};
 use prost::Message;
@@ -54,7 +55,7 @@ impl Engine {
         let wanted = |put: &&super::Put| {
             put.revision >= watch.next && (&watch.start..&watch.end).contains(&&put.key)
         };
-        self.puts.iter().find(wanted).map(|put| put.revision)
+        self.changes.iter().find(wanted).map(|put| put.revision)
     }
 
     /// What the watch has not been told yet, in one message.
@@ -76,11 +77,15 @@ impl Engine {
         }
         let told = watch.next..=revision;
         answer.events = self
-            .puts
+            .changes
             .iter()
             .filter(|put| told.contains(&put.revision))
             .filter(|put| (&watch.start..&watch.end).contains(&&put.key))
             .map(|put| Event {
+                r#type: match put.is_deletion {
+                    false => EventType::Put.into(),
+                    true => EventType::Delete.into(),
+                },
                 kv: Some(self.key_value(put, false)),
                 ..Event::default()
             })

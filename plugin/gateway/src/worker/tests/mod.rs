@@ -13,3 +13,4 @@ mod order;
 mod random;
 mod reads;
 mod scene;
+mod sweeping;
