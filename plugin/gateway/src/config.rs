@@ -51,8 +51,6 @@ pub const MAX_IN_FLIGHT: usize = 1024;
 /// Bounds of every time budget, in milliseconds.
 const BUDGET_MS: std::ops::RangeInclusive<u32> = 10..=60_000;
 
-/// Bounds of `max_staleness_ms`. Heartbeats come three times in this time and are sent, seen and passed on with a tick's
-
 /// The site of a request that names none.
 pub const DEFAULT_SITE: &str = "main";
 
