@@ -27,7 +27,7 @@ fn cursor(reply: &Reply) -> Option<String> {
 
 /// Documents that the engine has handed out to the calls from here on.
 fn documents(world: &mut World, from: usize) -> usize {
-    let calls: Vec<_> = world.calls[from..].iter().cloned().collect();
+    let calls: Vec<_> = world.calls[from..].to_vec();
     let mut documents = 0;
     for (_, call) in calls {
         let answer = world
