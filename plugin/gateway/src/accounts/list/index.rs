@@ -84,9 +84,29 @@ impl Index {
         self.ids.bytes()
     }
 
+    /// Whether the stretch holds this part of the list.
+    #[must_use]
+    pub fn holds(&self, part: &Part) -> bool {
+        self.find(part).is_some()
+    }
+
     /// The accounts of a part of the list, and whether more follow; none when the stretch does not hold the part.
     #[must_use]
     pub fn page(&self, part: &Part) -> Option<(Vec<CustomerId>, bool)> {
+        let (skip, take) = self.find(part)?;
+        let more = self.cut || skip.saturating_add(take) < self.ids.len();
+        Some((self.ids.part(skip, take), more))
+    }
+
+    /// Whether the other one shows the same stretch of the same moments.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let one = (&self.tenant, &self.moments, &self.after);
+        one == (&other.tenant, &other.moments, &other.after)
+    }
+
+    /// Behind how many accounts of the stretch a part begins, and how many it has at most.
+    fn find(&self, part: &Part) -> Option<(usize, usize)> {
         let (skip, take) = match part {
             Part::Page { skip, take } if self.after.is_none() => (*skip, *take),
             Part::After { customer, take, .. } if self.after.as_ref() <= Some(customer) => {
@@ -94,10 +114,8 @@ impl Index {
             }
             _ => return None,
         };
-        let end = skip.saturating_add(take);
-        let all_there = !self.cut || end <= self.ids.len();
-        let more = self.cut || end < self.ids.len();
-        all_there.then(|| (self.ids.part(skip, take), more))
+        let all_there = !self.cut || skip.saturating_add(take) <= self.ids.len();
+        all_there.then_some((skip, take))
     }
 }
 

@@ -44,7 +44,7 @@ impl Indexes {
             Part::After { mark, .. } => *mark,
         };
         self.expire(now_ms);
-        let holds = |it: &&Held| it.index.tenant == *tenant && it.index.page(part).is_some();
+        let holds = |it: &&Held| it.index.tenant == *tenant && it.index.holds(part);
         let recent = |it: &&Held| now_ms.saturating_sub(it.made_ms) <= REUSED_MS;
         let all = || self.held.iter().filter(holds);
         let own = all().find(|it| Some(it.mark) == mark);
@@ -62,9 +62,10 @@ impl Indexes {
         found.map(|it| it.index.as_ref())
     }
 
-    /// Keeps an index that was made now.
+    /// Keeps an index that was made now, in place of one that is the same.
     pub fn put(&mut self, index: Rc<Index>, now_ms: i64) {
         self.expire(now_ms);
+        self.retain(|it| !it.index.is_same(&index));
         self.bytes = self.bytes.saturating_add(index.bytes());
         self.held.push_back(Held {
             mark: index.mark(),
@@ -100,5 +101,82 @@ impl Indexes {
         self.held.retain(keeps);
         let bytes = self.held.iter().map(|it| it.index.bytes());
         self.bytes = bytes.fold(0, usize::saturating_add);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::test_support::permit;
+    use crate::accounts::keys::CustomerId;
+    use crate::accounts::list::index::{Gathering, INDEX_BYTES, Moment};
+    use crate::engine::StoreId;
+
+    const SECOND: Part = Part::Page { skip: 1, take: 1 };
+
+    fn index(revision: i64, accounts: usize) -> Rc<Index> {
+        let mut gathering = Gathering::new(None, INDEX_BYTES);
+        for number in 0..accounts {
+            // As long as an id may be.
+            let id = CustomerId::new(format!("{number:0128}").into_bytes());
+            gathering.take(&id.expect("an id"));
+        }
+        let store = StoreId(1);
+        let tenant = permit("acme").tenant().clone();
+        Rc::new(gathering.finish(tenant, vec![Moment { store, revision }]))
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_and_the_least_used_goes_first() {
+        let permit = permit("acme");
+        let tenant = permit.tenant();
+        let mut indexes = Indexes::default();
+        let each = index(1, 60_000).bytes();
+        let most = INDEXES_BYTES / each;
+        for revision in 1..=most {
+            let revision = i64::try_from(revision).expect("small");
+            indexes.put(index(revision, 60_000), revision);
+        }
+        let marks: Vec<Mark> = indexes.held.iter().map(|it| it.mark).collect();
+        assert_eq!(marks.len(), most);
+        // The first one is used again, so the second goes.
+        let customer = CustomerId::new(b"1".to_vec()).expect("an id");
+        let after = Part::After {
+            customer,
+            take: 1,
+            mark: Some(marks[0]),
+        };
+        let found = indexes
+            .find(tenant, &after, 99)
+            .expect("the one of the mark");
+        assert_eq!(found.mark(), marks[0]);
+        indexes.put(index(1000, 60_000), 100);
+        assert!(indexes.bytes <= INDEXES_BYTES);
+        assert!(indexes.of_mark(tenant, marks[0]).is_some());
+        assert!(indexes.of_mark(tenant, marks[1]).is_none());
+        // The newest one answers a page by number.
+        let newest = indexes.find(tenant, &SECOND, 100).expect("the newest");
+        assert_eq!(newest.moments[0].revision, 1000);
+        indexes.forget(tenant);
+        assert_eq!((indexes.bytes, indexes.held.len()), (0, 0));
+    }
+
+    #[test]
+    fn the_same_index_is_kept_once_and_counts_as_new() {
+        let permit = permit("acme");
+        let mut indexes = Indexes::default();
+        for now_ms in 0..100 {
+            indexes.put(index(7, 3), now_ms);
+        }
+        assert_eq!(indexes.held.len(), 1);
+        assert_eq!(indexes.bytes, index(7, 3).bytes());
+        let mut found = |now_ms| indexes.find(permit.tenant(), &SECOND, now_ms).is_some();
+        assert!(found(99 + REUSED_MS));
+        assert!(!found(99 + REUSED_MS + 1));
+        let mut found = |part: Part| indexes.find(permit.tenant(), &part, 99).is_some();
+        assert!(!found(Part::Whole));
+        assert!(!found(Part::Page { skip: 0, take: 1 }));
+        indexes.expire(99 + KEPT_MS);
+        assert_eq!(indexes.held.len(), 0);
     }
 }
