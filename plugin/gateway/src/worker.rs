@@ -168,7 +168,8 @@ impl Worker {
         let mut calls = std::mem::take(&mut self.calls);
         calls.extend(self.lines.calls(&mut self.numbers, now_ms, host));
         for (seat, look) in self.lines.take_looks() {
-            self.errands.begin(Errand::Look(Box::new(look)), seat);
+            self.errands
+                .begin(Errand::Look(Box::new(look)), seat, now_ms);
         }
         calls.extend(self.errands.calls(&mut self.numbers, now_ms, host));
         self.wake_settled();
@@ -219,9 +220,10 @@ impl Worker {
             Job::Change(..) => self.config.engine.write_budget_ms,
             Job::Read(..) | Job::List(_) => self.config.engine.read_budget_ms,
         });
+        let now_ms = self.clock.now_ms(host);
         let seat = Seat {
             ticket: self.numbers.next(),
-            deadline_ms: self.clock.now_ms(host).saturating_add(budget_ms),
+            deadline_ms: now_ms.saturating_add(budget_ms),
             impatient: matches!(&job, Job::Read(_, _, terms) if terms.fallback.is_some()),
         };
         let history = match &job {
@@ -232,7 +234,7 @@ impl Worker {
             Job::Read(key, ..) => Place::Reads(self.lines.read(key, seat)),
             Job::Change(key, operation) => Place::Changes(self.lines.change(key, seat, operation)),
             Job::List(list) => {
-                self.errands.begin(Errand::List(list), seat);
+                self.errands.begin(Errand::List(list), seat, now_ms);
                 Place::Errand
             }
         };
@@ -391,7 +393,9 @@ impl Worker {
             impatient: false,
         };
         running.place = Place::Errand;
-        self.errands.begin(Errand::Recall(Box::new(recall)), seat);
+        // A recall asks for no index, so the time does not matter to it.
+        self.errands
+            .begin(Errand::Recall(Box::new(recall)), seat, 0);
         true
     }
 

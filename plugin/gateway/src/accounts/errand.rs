@@ -4,11 +4,10 @@ use bytes::Bytes;
 
 use super::history::{Look, Recall};
 use super::job::Progress;
-use super::list::List;
+use super::list::{Ask, List, STRANDS};
 use super::placement::Placement;
-use crate::engine::Method;
 
-/// One question, carried through as many calls as it takes, one at a time.
+/// One question, carried through as many calls as it takes.
 #[derive(Debug)]
 pub enum Errand {
     /// Lists a tenant's accounts.
@@ -33,13 +32,12 @@ impl Errand {
         matches!(self, Self::List(_) | Self::Recall(_))
     }
 
-    /// The place of the cluster that its next call goes to.
+    /// How many calls it may have under way at a time.
     #[must_use]
-    pub fn place(&self, placement: Placement) -> usize {
+    pub const fn strands(&self) -> usize {
         match self {
-            Self::List(list) => list.place(),
-            Self::Recall(recall) => placement.of(recall.key()),
-            Self::Look(look) => placement.of(look.key()),
+            Self::List(_) => STRANDS,
+            Self::Recall(_) | Self::Look(_) => 1,
         }
     }
 
@@ -53,31 +51,41 @@ impl Errand {
         }
     }
 
-    /// The call that it waits for. The same bytes every time until an answer is taken.
+    /// The call that one of its strands has to make; none while there is nothing to do for it. The same bytes every time
+    /// until an answer is taken or it failed.
     #[must_use]
-    pub fn next_call(&self) -> (Method, Bytes) {
+    pub fn next_call(&mut self, strand: usize, placement: Placement) -> Option<Ask> {
+        let walk = |key, (method, message)| {
+            let place = placement.of(key);
+            Some(Ask {
+                place,
+                method,
+                message,
+            })
+        };
         match self {
-            Self::List(list) => list.next_call(),
-            Self::Recall(recall) => recall.next_call(),
-            Self::Look(look) => look.next_call(),
+            Self::List(list) => list.next_call(strand),
+            Self::Recall(recall) => walk(recall.key(), recall.next_call()),
+            Self::Look(look) => walk(look.key(), look.next_call()),
         }
     }
 
-    /// Takes the engine's answer to the last call.
-    pub fn answered(&mut self, message: Bytes) -> Progress {
+    /// Takes the engine's answer to the last call of a strand.
+    pub fn answered(&mut self, strand: usize, message: Bytes) -> Progress {
         match self {
-            Self::List(list) => list.answered(message),
+            Self::List(list) => list.answered(strand, message),
             Self::Recall(recall) => recall.answered(message),
             Self::Look(look) => look.answered(message),
         }
     }
 
-    /// Takes note that the last call came to nothing, before it is repeated.
-    pub fn failed(&mut self, grpc_status: u32) {
+    /// Takes note that the last call of a strand came to nothing, before it is repeated. [`Progress::Again`], or [`Progress::Senseless`].
+    pub fn failed(&mut self, strand: usize, grpc_status: u32) -> Progress {
         match self {
-            Self::List(list) => list.failed(grpc_status),
+            Self::List(list) => return list.failed(strand, grpc_status),
             Self::Recall(recall) => recall.failed(),
             Self::Look(look) => look.failed(),
         }
+        Progress::Senseless
     }
 }

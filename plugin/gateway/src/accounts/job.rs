@@ -36,6 +36,8 @@ pub enum Progress {
     Call,
     /// The answer makes no sense: its outcome is as unknown as that of no answer.
     Senseless,
+    /// What is under way is of no use any more: it begins again.
+    Again,
     /// The job is over.
     Done(Outcome),
     /// The history was looked through: the change can be judged.

@@ -1,30 +1,42 @@
 //! Listing a tenant's accounts by customer id.
 //!
-//! Keys are ordered by bucket first, so the first page by customer id needs a look at every key: a listing walks through
-//! the tenant's whole range at one pinned revision and keeps the smallest ids that it was asked for; the documents of a
-//! page that has others in front are fetched then, and last the segments of those accounts whose history is not all in
-//! their documents: segments never change, so they belong to the pinned revision whenever they are read. Memory is bounded by [`Limits`], a call's answer by how many documents
-//! it asks for.
+//! Keys are ordered by bucket first, so an order by customer id needs a look at every account once: a [`Scan`] walks
+//! through the tenant's ranges, each cluster's at one pinned revision. A whole list keeps the documents on the way; for a
+//! page an [`Index`] of ids is made, which serves the pages that follow, and the documents of the page are fetched at the
+//! index's revisions. Last come the segments of those accounts whose history is not all in their documents: segments never
+//! change, so they belong to the pinned revision whenever they are read. Memory is bounded by [`Limits`] and
+//! [`INDEX_BYTES`], a call's answer by how many documents it asks for.
 
-use std::collections::{BTreeMap, VecDeque};
+mod ids;
+pub mod index;
+pub mod indexes;
+mod page;
+mod scan;
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use bytes::Bytes;
 use ledger::History;
 
+use self::index::{Gathering, INDEX_BYTES, Index, Mark};
+use self::indexes::Indexes;
+use self::page::{Bad, Page};
+use self::scan::Scan;
 use super::document::{self, DocumentError};
-use super::history::{Stored, Walk};
+use super::history::Stored;
 use super::job::{Corrupt, Outcome, Progress};
-use super::keys::{AccountKey, CustomerId, HistoryKeys, customer_of};
+use super::keys::{CustomerId, customer_of};
 use super::placement::Placement;
 use crate::access::Tenant;
-use crate::engine::{Method, RangePage, read_documents, read_page, read_range, read_several};
+use crate::engine::{Document, Method, read_page};
+
+/// Calls that one listing has under way at most.
+pub const STRANDS: usize = 4;
 
 /// Documents asked for in a listing's first call, before their size is known: even if each is as large as a document
 /// may be, the answer fits Envoy's buffer for a call (32 MiB).
 const FIRST_CALL_DOCUMENTS: usize = 24;
-
-/// Documents asked for in one call at most.
-const MAX_CALL_DOCUMENTS: usize = 1000;
 
 /// The size of an answer that later calls aim at, in bytes.
 const TARGET_ANSWER_BYTES: usize = 2 * 1024 * 1024;
@@ -36,7 +48,7 @@ pub const MAX_SCANNED_ACCOUNTS: u64 = 1_000_000;
 /// listing, so without a bound a store that is compacted all the time would keep a client waiting for ever.
 const MAX_RESTARTS: u32 = 3;
 
-/// gRPC status `OUT_OF_RANGE`: the pinned revision was compacted away.
+/// gRPC status `OUT_OF_RANGE`: the pinned revision was compacted away, or is none that the store has come to.
 const OUT_OF_RANGE: u32 = 11;
 
 /// Which part of the list is wanted.
@@ -57,6 +69,8 @@ pub enum Part {
         customer: CustomerId,
         /// How many accounts at most.
         take: usize,
+        /// The moments that the page before showed, if that is known.
+        mark: Option<Mark>,
     },
 }
 
@@ -65,8 +79,19 @@ pub enum Part {
 pub struct Limits {
     /// Accounts of an unpaged list.
     pub max_accounts: usize,
-    /// Bytes kept: documents, segments, ids and their share of the map.
+    /// Bytes of documents and segments, and of an unpaged list's ids.
     pub max_bytes: usize,
+}
+
+/// A call that a listing wants to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ask {
+    /// The place of the cluster to ask.
+    pub place: usize,
+    /// The method to call.
+    pub method: Method,
+    /// The encoded request.
+    pub message: Bytes,
 }
 
 /// A listing of one tenant's accounts.
@@ -76,33 +101,30 @@ pub struct List {
     part: Part,
     limits: Limits,
     placement: Placement,
-    /// The place of the cluster whose keys are walked through; the clusters come one after the other.
-    walks_at: usize,
-    /// Of each cluster, 0 until its first answer tells the revision that the rest is pinned to.
-    revisions: Vec<i64>,
-    next_key: Vec<u8>,
-    end: Vec<u8>,
-    call_documents: usize,
-    /// The smallest ids so far; with their documents, unless they are fetched at the end.
-    kept: BTreeMap<CustomerId, Option<Bytes>>,
-    kept_bytes: usize,
-    live_accounts: u64,
+    stage: Stage,
     scanned_accounts: u64,
     restarts: u32,
-    /// Once all keys were seen: what is wanted of them, part of it still to be fetched.
-    page: Option<Page>,
+    /// What the page comes from.
+    index: Option<Rc<Index>>,
+    /// An index that was made and that nobody has taken yet.
+    made: Option<Rc<Index>>,
+    total: u64,
+    more: bool,
 }
 
-/// The accounts that are wanted, by customer id ascending.
 #[derive(Debug)]
-struct Page {
-    /// Grouped by their cluster's place.
-    to_fetch: VecDeque<(usize, AccountKey, CustomerId)>,
-    accounts: Vec<(CustomerId, Stored)>,
-    /// How many of `accounts` are complete with their segments; with the walk through those of the next one, if it has any.
-    complete: usize,
-    walk: Option<Walk>,
-    more: bool,
+enum Stage {
+    /// Every account is looked at.
+    Scans(Scan, Kept),
+    /// What is wanted of them is known.
+    Gathers(Page),
+}
+
+/// What is kept of the accounts that were looked at.
+#[derive(Debug)]
+enum Kept {
+    Documents(BTreeMap<CustomerId, Bytes>, usize),
+    Ids(Gathering),
 }
 
 /// One part of a tenant's list.
@@ -110,10 +132,12 @@ struct Page {
 pub struct Listing {
     /// The accounts with their histories, by customer id ascending. Encoded: decoded they take several times the memory.
     pub accounts: Vec<(CustomerId, Stored)>,
-    /// All accounts of the tenant, at the listing's revision.
+    /// All accounts of the tenant, at the listing's moment.
     pub total: u64,
     /// Whether accounts follow behind the last one.
     pub more: bool,
+    /// The moments that it shows; none for a whole list, behind which nothing comes.
+    pub mark: Option<Mark>,
 }
 
 impl Listing {
@@ -131,331 +155,240 @@ impl List {
     /// Lists `part` of the tenant's accounts.
     #[must_use]
     pub fn new(tenant: Tenant, part: Part, limits: Limits, placement: Placement) -> Self {
-        let (next_key, end) = placement.range(&tenant, 0);
+        let kept = Kept::of(&part);
         Self {
+            stage: Stage::Scans(Scan::new(tenant.clone(), placement, None), kept),
             tenant,
             part,
             limits,
             placement,
-            walks_at: 0,
-            revisions: vec![0; placement.clusters()],
-            next_key,
-            end,
-            call_documents: FIRST_CALL_DOCUMENTS,
-            kept: BTreeMap::new(),
-            kept_bytes: 0,
-            live_accounts: 0,
             scanned_accounts: 0,
             restarts: 0,
-            page: None,
+            index: None,
+            made: None,
+            total: 0,
+            more: false,
         }
+    }
+
+    /// Makes use of an index that is held, before the first call; the outcome if nothing has to be asked.
+    pub fn start(&mut self, indexes: &mut Indexes, now_ms: i64) -> Option<Outcome> {
+        if let Some(index) = indexes.find(&self.tenant, &self.part, now_ms) {
+            return match self.gather(index) {
+                Progress::Done(outcome) => Some(outcome),
+                _ => None,
+            };
+        }
+        if let Part::After {
+            mark: Some(mark), ..
+        } = self.part
+            && let Some(known) = indexes.of_mark(&self.tenant, mark)
+        {
+            // Its stretch has come to an end; the next one is of the same moment.
+            let scan = Scan::new(self.tenant.clone(), self.placement, Some(&known.moments));
+            self.stage = Stage::Scans(scan, Kept::of(&self.part));
+        }
+        None
+    }
+
+    /// Whose accounts they are.
+    #[must_use]
+    pub const fn tenant(&self) -> &Tenant {
+        &self.tenant
+    }
+
+    /// Takes the index that was made on the way.
+    pub const fn take_made(&mut self) -> Option<Rc<Index>> {
+        self.made.take()
     }
 
     /// Bytes that the list holds besides its own small size.
     #[must_use]
     pub const fn held_bytes(&self) -> usize {
-        self.kept_bytes
+        match &self.stage {
+            Stage::Scans(_, Kept::Documents(_, bytes)) => *bytes,
+            Stage::Scans(_, Kept::Ids(gathering)) => gathering.bytes(),
+            Stage::Gathers(page) => page.bytes(),
+        }
     }
 
-    /// The call that the list waits for. The same bytes every time until an answer is taken.
-    #[must_use]
-    pub fn next_call(&self) -> (Method, Bytes) {
-        if let Some(page) = &self.page {
-            if let Some(walk) = &page.walk {
-                return walk.next_call();
-            }
-            let keys = page.next_fetch();
-            let keys = keys.iter().map(AccountKey::as_bytes);
-            return (Method::Txn, read_several(keys, self.revision()));
+    /// The call that one of its [`STRANDS`] has to make; none while there is nothing to do for it. The same bytes every time
+    /// until an answer is taken or it failed.
+    pub fn next_call(&mut self, strand: usize) -> Option<Ask> {
+        match &mut self.stage {
+            Stage::Scans(scan, _) => scan.next_call(strand),
+            Stage::Gathers(page) => page.next_call(strand, self.index.as_deref()),
         }
-        let limit = i64::try_from(self.call_documents).unwrap_or(1);
-        (
-            Method::Range,
-            read_range(&self.next_key, &self.end, limit, self.revision()),
-        )
     }
 
-    /// Takes the engine's answer to the last call.
-    pub fn answered(&mut self, message: Bytes) -> Progress {
-        match &self.page {
-            Some(page) if page.walk.is_some() => return self.walked(message),
-            Some(_) => return self.fetched(message),
-            None => {}
+    /// Takes the engine's answer to a strand's last call.
+    pub fn answered(&mut self, strand: usize, message: Bytes) -> Progress {
+        match &mut self.stage {
+            Stage::Scans(..) => self.scanned(strand, message),
+            Stage::Gathers(page) => match page.answered(strand, message, self.index.as_deref()) {
+                Ok(()) => self.go_on(),
+                Err(Bad::Senseless) => Progress::Senseless,
+                Err(Bad::Outdated) => self.begin_again(),
+                Err(Bad::Corrupt(corrupt)) => Progress::Done(Outcome::Corrupt(corrupt)),
+            },
         }
+    }
+
+    /// After a failed call of a strand: ask for less, or begin again when the pinned revision is gone. One that has begun
+    /// [`MAX_RESTARTS`] times again keeps asking for what is gone, and so runs out of time.
+    pub fn failed(&mut self, strand: usize, grpc_status: u32) -> Progress {
+        match &mut self.stage {
+            Stage::Scans(scan, _) => scan.failed(),
+            Stage::Gathers(page) => page.failed(strand),
+        }
+        match grpc_status {
+            OUT_OF_RANGE => self.begin_again(),
+            _ => Progress::Senseless,
+        }
+    }
+
+    fn begin_again(&mut self) -> Progress {
+        if self.restarts >= MAX_RESTARTS {
+            return Progress::Senseless;
+        }
+        let restarts = self.restarts.saturating_add(1);
+        let (tenant, part) = (self.tenant.clone(), self.part.clone());
+        *self = Self::new(tenant, part, self.limits, self.placement);
+        self.restarts = restarts;
+        Progress::Again
+    }
+
+    fn scanned(&mut self, strand: usize, message: Bytes) -> Progress {
         let answer_bytes = message.len();
         let Ok(page) = read_page(message) else {
             return Progress::Senseless;
         };
-        let documents = page.documents.len();
-        if let Some(revision) = self.revisions.get_mut(self.walks_at)
-            && *revision == 0
-        {
-            *revision = page.revision;
-        }
-        let more = page.more;
-        if let Err(outcome) = self.take_page(page) {
-            return Progress::Done(outcome);
-        }
-        if more {
-            self.aim(answer_bytes, documents);
-            return Progress::Call;
-        }
-        self.walks_at = self.walks_at.saturating_add(1);
-        if self.walks_at < self.placement.clusters() {
-            (self.next_key, self.end) = self.placement.range(&self.tenant, self.walks_at);
-            return Progress::Call;
-        }
-        self.seen_all()
-    }
-
-    /// After a failed call: ask for less, and begin again when the pinned revision is gone. One that has begun
-    /// [`MAX_RESTARTS`] times again keeps asking for what is gone, and so runs out of time.
-    pub fn failed(&mut self, grpc_status: u32) {
-        self.call_documents = (self.call_documents / 2).max(1);
-        if let Some(walk) = self.page.as_mut().and_then(|page| page.walk.as_mut()) {
-            walk.failed();
-        }
-        if grpc_status == OUT_OF_RANGE && self.restarts < MAX_RESTARTS {
-            let restarts = self.restarts.saturating_add(1);
-            let (tenant, part) = (self.tenant.clone(), self.part.clone());
-            *self = Self::new(tenant, part, self.limits, self.placement);
-            self.restarts = restarts;
-        }
-    }
-
-    /// The place of the cluster that the next call goes to.
-    #[must_use]
-    pub fn place(&self) -> usize {
-        let Some(page) = &self.page else {
-            return self.walks_at;
+        let Stage::Scans(scan, _) = &mut self.stage else {
+            return Progress::Senseless;
         };
-        let walked = page.accounts.get(page.complete);
-        let walked = walked.filter(|_| page.walk.is_some());
-        match (walked, page.next_fetch().first()) {
-            (Some((customer, _)), _) => self.placement.of(&self.key(customer)),
-            (None, Some(key)) => self.placement.of(key),
-            (None, None) => 0,
-        }
-    }
-
-    /// The revision that the next call reads at: 0 is the newest.
-    fn revision(&self) -> i64 {
-        self.revisions.get(self.place()).copied().unwrap_or(0)
-    }
-
-    fn key(&self, customer: &CustomerId) -> AccountKey {
-        AccountKey::new(&self.tenant, customer)
-    }
-
-    fn take_page(&mut self, page: RangePage) -> Result<(), Outcome> {
-        for found in page.documents {
-            self.next_key = found.key.to_vec();
-            self.next_key.push(0);
-            self.scanned_accounts = self.scanned_accounts.saturating_add(1);
-            if self.scanned_accounts > MAX_SCANNED_ACCOUNTS {
-                return Err(Outcome::TooManyAccounts);
-            }
-            let corrupt = |error| Outcome::Corrupt(Corrupt::new(&found.key, error));
-            let customer = customer_of(&self.tenant, &found.key)
-                .ok_or_else(|| corrupt(DocumentError::ForeignKey))?;
-            if document::is_live(&found.value).map_err(corrupt)? {
-                self.take_account(customer, &found.value)?;
+        let Ok(documents) = scan.answered(strand, page, answer_bytes) else {
+            return self.begin_again();
+        };
+        let seen_all = scan.seen_all();
+        for document in documents {
+            if let Err(outcome) = self.take(&document) {
+                return Progress::Done(outcome);
             }
         }
-        Ok(())
+        let Some(moments) = seen_all else {
+            return Progress::Call;
+        };
+        let Stage::Scans(_, kept) = &mut self.stage else {
+            return Progress::Senseless;
+        };
+        match std::mem::replace(kept, Kept::Documents(BTreeMap::new(), 0)) {
+            Kept::Documents(kept, _) => {
+                self.total = u64::try_from(kept.len()).unwrap_or(u64::MAX);
+                self.show(kept.into_iter().map(|(id, document)| (id, Some(document))))
+            }
+            Kept::Ids(gathering) => {
+                let index = Rc::new(gathering.finish(self.tenant.clone(), moments));
+                self.made = Some(Rc::clone(&index));
+                self.gather(index)
+            }
+        }
     }
 
-    fn take_account(&mut self, customer: CustomerId, value: &Bytes) -> Result<(), Outcome> {
-        self.live_accounts = self.live_accounts.saturating_add(1);
-        if let Part::After { customer: last, .. } = &self.part
-            && customer <= *last
-        {
+    fn take(&mut self, found: &Document) -> Result<(), Outcome> {
+        self.scanned_accounts = self.scanned_accounts.saturating_add(1);
+        if self.scanned_accounts > MAX_SCANNED_ACCOUNTS {
+            return Err(Outcome::TooManyAccounts);
+        }
+        let corrupt = |error| Outcome::Corrupt(Corrupt::new(&found.key, error));
+        let customer = customer_of(&self.tenant, &found.key)
+            .ok_or_else(|| corrupt(DocumentError::ForeignKey))?;
+        if !document::is_live(&found.value).map_err(corrupt)? {
             return Ok(());
         }
-        // A copy, not a slice of the whole answer: what is not kept must not stay in memory.
-        let document = self
-            .keeps_documents()
-            .then(|| Bytes::copy_from_slice(value));
-        self.kept_bytes = self.kept_bytes.saturating_add(held(&customer, &document));
-        self.kept.insert(customer, document);
-        if self.kept.len() > self.most_kept() {
-            if self.part == Part::Whole {
-                return Err(Outcome::ListTooLong);
+        let Stage::Scans(_, kept) = &mut self.stage else {
+            return Ok(());
+        };
+        match kept {
+            Kept::Ids(gathering) => gathering.take(&customer),
+            Kept::Documents(kept, bytes) => {
+                *bytes = bytes.saturating_add(held(&customer, &found.value));
+                // A copy, not a slice of the whole answer: what is not kept must not stay in memory.
+                kept.insert(customer, Bytes::copy_from_slice(&found.value));
+                if kept.len() > self.limits.max_accounts || *bytes > self.limits.max_bytes {
+                    return Err(Outcome::ListTooLong);
+                }
             }
-            if let Some((customer, document)) = self.kept.pop_last() {
-                self.kept_bytes = self.kept_bytes.saturating_sub(held(&customer, &document));
-            }
-        }
-        if self.kept_bytes > self.limits.max_bytes {
-            return Err(Outcome::ListTooLong);
         }
         Ok(())
     }
 
-    /// Behind others, a page's accounts are known only when all keys were seen: to keep the documents of all that stand
-    /// in front would bound how deep a page may be.
-    const fn keeps_documents(&self) -> bool {
-        !matches!(self.part, Part::Page { skip: 1.., .. })
-    }
-
-    /// How many of the smallest ids can matter; for a page one more than it shows, which tells that more follow.
-    fn most_kept(&self) -> usize {
-        match self.part {
-            Part::Whole => self.limits.max_accounts,
-            Part::Page { skip, take } => skip.saturating_add(take).saturating_add(1),
-            Part::After { take, .. } => take.saturating_add(1),
-        }
-    }
-
-    fn aim(&mut self, answer_bytes: usize, documents: usize) {
-        let each = answer_bytes.checked_div(documents).unwrap_or(1).max(1);
-        self.call_documents = TARGET_ANSWER_BYTES
-            .checked_div(each)
-            .unwrap_or(1)
-            .clamp(FIRST_CALL_DOCUMENTS, MAX_CALL_DOCUMENTS);
-    }
-
-    fn seen_all(&mut self) -> Progress {
-        let (skip, take) = match self.part {
-            Part::Whole => (0, usize::MAX),
-            Part::Page { skip, take } => (skip, take),
-            Part::After { take, .. } => (0, take),
+    /// Goes on with the page that this index knows.
+    fn gather(&mut self, index: Rc<Index>) -> Progress {
+        let Some((ids, more)) = index.page(&self.part) else {
+            return Progress::Done(Outcome::ListTooLong);
         };
-        let more = self.kept.len() > skip.saturating_add(take);
-        let mut page = Page {
-            to_fetch: VecDeque::new(),
-            accounts: Vec::new(),
-            complete: 0,
-            walk: None,
-            more,
-        };
-        let kept = std::mem::take(&mut self.kept);
-        self.kept_bytes = 0;
-        for (customer, document) in kept.into_iter().skip(skip).take(take) {
-            self.kept_bytes = self.kept_bytes.saturating_add(held(&customer, &document));
-            match document {
-                Some(document) => page.take(customer, document),
-                None => {
-                    let key = self.key(&customer);
-                    let place = self.placement.of(&key);
-                    page.to_fetch.push_back((place, key, customer));
-                }
-            }
-        }
-        page.to_fetch.make_contiguous().sort_by_key(|it| it.0);
-        self.go_on(page)
+        self.total = index.total;
+        self.more = more;
+        self.index = Some(index);
+        self.show(ids.into_iter().map(|id| (id, None)))
     }
 
-    /// Takes the documents that were fetched: all that were asked for, they are there at the pinned revision.
-    fn fetched(&mut self, message: Bytes) -> Progress {
-        let Some(mut page) = self.page.take() else {
+    /// Goes on with these accounts and their documents, as far as they are known.
+    fn show(
+        &mut self,
+        accounts: impl IntoIterator<Item = (CustomerId, Option<Bytes>)>,
+    ) -> Progress {
+        match Page::new(self.tenant.clone(), self.placement, accounts) {
+            Ok(page) => self.stage = Stage::Gathers(page),
+            Err(corrupt) => return Progress::Done(Outcome::Corrupt(corrupt)),
+        }
+        self.go_on()
+    }
+
+    fn go_on(&mut self) -> Progress {
+        let Stage::Gathers(page) = &mut self.stage else {
             return Progress::Senseless;
         };
-        let wanted = page.next_fetch();
-        let found = read_documents(message).unwrap_or_default();
-        let all_there = found.len() == wanted.len()
-            && wanted
-                .iter()
-                .zip(&found)
-                .all(|(key, document)| key.as_bytes() == document.key);
-        if !all_there {
-            self.page = Some(page);
-            return Progress::Senseless;
-        }
-        for document in found {
-            let Some((_, _, customer)) = page.to_fetch.pop_front() else {
-                break;
-            };
-            self.kept_bytes = self.kept_bytes.saturating_add(document.value.len());
-            page.take(customer, document.value);
-        }
-        if page.to_fetch.is_empty() {
-            page.accounts.sort_by(|one, other| one.0.cmp(&other.0));
-        }
-        if self.kept_bytes > self.limits.max_bytes {
+        if page.bytes() > self.limits.max_bytes {
             return Progress::Done(Outcome::ListTooLong);
         }
-        self.go_on(page)
-    }
-
-    /// Takes segments of the account that is next to be complete.
-    fn walked(&mut self, message: Bytes) -> Progress {
-        let Some(mut page) = self.page.take() else {
-            return Progress::Senseless;
-        };
-        let answer = page.walk.as_mut().map(|walk| walk.answered(message));
-        let (Some(Ok(answer)), Some((_, stored))) = (answer, page.accounts.get_mut(page.complete))
-        else {
-            self.page = Some(page);
-            return Progress::Senseless;
-        };
-        for segment in answer.segments {
-            self.kept_bytes = self.kept_bytes.saturating_add(segment.len());
-            stored.segments.push(segment);
-        }
-        if self.kept_bytes > self.limits.max_bytes {
-            return Progress::Done(Outcome::ListTooLong);
-        }
-        if answer.more {
-            self.page = Some(page);
+        if !page.is_complete() {
             return Progress::Call;
-        }
-        page.walk = None;
-        page.complete = page.complete.saturating_add(1);
-        self.go_on(page)
-    }
-
-    fn go_on(&mut self, mut page: Page) -> Progress {
-        if !page.to_fetch.is_empty() {
-            self.page = Some(page);
-            return Progress::Call;
-        }
-        while let Some((customer, stored)) = page.accounts.get(page.complete) {
-            match document::archived(&stored.document) {
-                Ok(None) => page.complete = page.complete.saturating_add(1),
-                Ok(Some((generation, last))) => {
-                    let keys = HistoryKeys::of(&self.key(customer));
-                    page.walk = Some(Walk::new(&keys, generation, 1, last));
-                    self.page = Some(page);
-                    return Progress::Call;
-                }
-                Err(error) => {
-                    let key = self.key(customer);
-                    return Progress::Done(Outcome::Corrupt(Corrupt::new(key.as_bytes(), error)));
-                }
-            }
         }
         Progress::Done(Outcome::Listed(Listing {
-            accounts: page.accounts,
-            total: self.live_accounts,
-            more: page.more,
+            accounts: page.finish(),
+            total: self.total,
+            more: self.more,
+            mark: self.index.as_deref().map(Index::mark),
         }))
     }
 }
 
-impl Page {
-    /// What the next call asks for: accounts of one cluster.
-    fn next_fetch(&self) -> Vec<AccountKey> {
-        let place = self.to_fetch.front().map(|it| it.0);
-        let same = self.to_fetch.iter().take_while(|it| Some(it.0) == place);
-        let first = same.take(FIRST_CALL_DOCUMENTS);
-        first.map(|(_, key, _)| key.clone()).collect()
-    }
-
-    fn take(&mut self, customer: CustomerId, document: Bytes) {
-        let stored = Stored {
-            document,
-            segments: Vec::new(),
-        };
-        self.accounts.push((customer, stored));
+impl Kept {
+    fn of(part: &Part) -> Self {
+        match part {
+            Part::Whole => Self::Documents(BTreeMap::new(), 0),
+            Part::Page { .. } => Self::Ids(Gathering::new(None, INDEX_BYTES)),
+            Part::After { customer, .. } => {
+                Self::Ids(Gathering::new(Some(customer.clone()), INDEX_BYTES))
+            }
+        }
     }
 }
 
+/// How many documents the next call asks for, when so many took so many bytes.
+fn aim(answer_bytes: usize, documents: usize, most: usize) -> usize {
+    let each = answer_bytes.checked_div(documents).unwrap_or(1).max(1);
+    TARGET_ANSWER_BYTES
+        .checked_div(each)
+        .unwrap_or(1)
+        .clamp(FIRST_CALL_DOCUMENTS, most)
+}
+
 /// What an id and its document hold of memory, the map's own share included.
-fn held(customer: &CustomerId, document: &Option<Bytes>) -> usize {
+fn held(customer: &CustomerId, document: &Bytes) -> usize {
     const SHARE_OF_MAP: usize = 96;
-    let document = document.as_ref().map_or(0, Bytes::len);
     SHARE_OF_MAP
         .saturating_add(customer.as_str().len())
-        .saturating_add(document)
+        .saturating_add(document.len())
 }

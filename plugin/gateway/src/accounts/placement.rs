@@ -44,12 +44,11 @@ impl Placement {
         usize::try_from(place).unwrap_or(0)
     }
 
-    /// The keys of a tenant's accounts that the cluster at this place holds: the first and the end, which is not included.
+    /// The buckets that the cluster at this place holds.
     #[must_use]
-    pub fn range(self, tenant: &Tenant, place: usize) -> (Vec<u8>, Vec<u8>) {
+    pub fn buckets(self, place: usize) -> Range<u16> {
         let place = u16::try_from(place).unwrap_or(self.clusters);
-        let buckets = self.first(place)..self.first(place.saturating_add(1));
-        bucket_range(tenant, &buckets)
+        self.first(place)..self.first(place.saturating_add(1))
     }
 
     /// The first bucket of the cluster at this place.
@@ -60,9 +59,12 @@ impl Placement {
 }
 
 /// The keys of a tenant's accounts in these buckets: the first and the end, which is not included.
-fn bucket_range(tenant: &Tenant, buckets: &Range<u16>) -> (Vec<u8>, Vec<u8>) {
+#[must_use]
+pub fn bucket_range(tenant: &Tenant, buckets: &Range<u16>) -> (Vec<u8>, Vec<u8>) {
     let prefix = tenant_prefix(tenant);
     let start = |bucket: u16| match bucket {
+        // What is no bucket at all is seen by whoever looks at the first or at the last.
+        0 => prefix.clone().into_bytes(),
         BUCKETS.. => prefix_end(prefix.as_bytes()),
         bucket => format!("{prefix}{bucket:03x}").into_bytes(),
     };
@@ -81,7 +83,7 @@ mod tests {
         for clusters in 1..=MAX_CLUSTERS {
             let placement = Placement::new(clusters);
             let ranges: Vec<_> = (0..clusters)
-                .map(|place| placement.range(permit.tenant(), place))
+                .map(|place| bucket_range(permit.tenant(), &placement.buckets(place)))
                 .collect();
             let mut held = vec![0_usize; clusters];
             for number in 0..5000 {
@@ -105,9 +107,9 @@ mod tests {
         let permit = permit("acme");
         for clusters in 1..=MAX_CLUSTERS {
             let placement = Placement::new(clusters);
-            let mut end = format!("{}000", tenant_prefix(permit.tenant())).into_bytes();
+            let mut end = tenant_prefix(permit.tenant()).into_bytes();
             for place in 0..clusters {
-                let (from, to) = placement.range(permit.tenant(), place);
+                let (from, to) = bucket_range(permit.tenant(), &placement.buckets(place));
                 assert_eq!(from, end);
                 assert!(from < to);
                 end = to;

@@ -4,6 +4,7 @@ use super::bad_input::BadInput;
 use super::head::Once;
 use crate::accounts::keys::CustomerId;
 use crate::accounts::list::Part;
+use crate::accounts::list::index::Mark;
 use crate::config::{DEFAULT_SITE, Site};
 use crate::percent;
 
@@ -117,11 +118,15 @@ impl Query {
                     expected: "sent without pageNumber".to_owned(),
                 });
             }
-            let customer = read_cursor(cursor).ok_or_else(|| BadInput::Parameter {
+            let (customer, mark) = read_cursor(cursor).ok_or_else(|| BadInput::Parameter {
                 name: "next",
                 expected: "the value of an X-Next-Cursor".to_owned(),
             })?;
-            return Ok(Part::After { customer, take });
+            return Ok(Part::After {
+                customer,
+                take,
+                mark,
+            });
         }
         let number = match (&self.page_number, &self.page_size) {
             (None, None) => return Ok(Part::Whole),
@@ -133,20 +138,32 @@ impl Query {
     }
 }
 
-/// The cursor that stands behind `customer`; visible ASCII, for a header and for a query as it is.
+/// The cursor that stands behind `customer` in a list of these moments; visible ASCII, for a header and for a query as it is.
 #[must_use]
-pub fn cursor(customer: &CustomerId) -> String {
+pub fn cursor(customer: &CustomerId, mark: Option<Mark>) -> String {
     // An escape in a query is decoded once before it gets here, so the cursor must not hold any: `.` leads the digits.
     let encoded = percent::encode(customer.as_str().as_bytes());
-    encoded.replace('.', "%2E").replace('%', ".")
+    let customer = encoded.replace('.', "%2E").replace('%', ".");
+    match mark {
+        Some(mark) => format!("{customer}:{mark}"),
+        None => customer,
+    }
 }
 
-fn read_cursor(cursor: &[u8]) -> Option<CustomerId> {
-    let escaped: Vec<u8> = cursor
+/// A cursor may be without a mark: one from before there were any.
+fn read_cursor(cursor: &[u8]) -> Option<(CustomerId, Option<Mark>)> {
+    let mut parts = cursor.splitn(2, |&it| it == b':');
+    let customer = parts.next()?;
+    let mark = match parts.next() {
+        Some(digits) => Some(Mark::read(std::str::from_utf8(digits).ok()?)?),
+        None => None,
+    };
+    let escaped: Vec<u8> = customer
         .iter()
         .map(|&byte| if byte == b'.' { b'%' } else { byte })
         .collect();
-    CustomerId::new(percent::decode(&escaped).ok()?).ok()
+    let customer = CustomerId::new(percent::decode(&escaped).ok()?).ok()?;
+    Some((customer, mark))
 }
 
 fn whole_number(name: &'static str, text: &[u8], max: usize) -> Result<usize, BadInput> {
@@ -195,6 +212,9 @@ mod tests {
             "pageSize=1&pageSize=1",
             "pageSize=%zz",
             "next=.zz",
+            "next=a:",
+            "next=a:0123",
+            "next=:0123456789abcdef",
             "next=a&pageNumber=1",
         ] {
             assert!(part(query).is_err(), "{query}");
@@ -205,8 +225,16 @@ mod tests {
     fn a_cursor_leads_back_to_its_customer() {
         for id in ["614", "a/b", "a.b", "a%2Fb", "größe", "a b+c;&="] {
             let customer = CustomerId::new(id.as_bytes().to_vec()).unwrap();
-            let query = format!("pageSize=7&next={}", cursor(&customer));
-            assert_eq!(part(&query), Ok(Part::After { customer, take: 7 }), "{id}");
+            for mark in [None, Some(Mark::of(&[]))] {
+                let query = format!("pageSize=7&next={}", cursor(&customer, mark));
+                let (customer, take) = (customer.clone(), 7);
+                let expected = Part::After {
+                    customer,
+                    take,
+                    mark,
+                };
+                assert_eq!(part(&query), Ok(expected), "{id}");
+            }
         }
     }
 

@@ -56,6 +56,8 @@ pub struct RangePage {
     pub more: bool,
     /// The store's revision: what the rest of a listing is pinned to.
     pub revision: i64,
+    /// The store that was asked.
+    pub store: StoreId,
 }
 
 /// What a commit came to, as far as the engine answered.
@@ -123,13 +125,14 @@ pub fn read_several<'a>(keys: impl IntoIterator<Item = &'a [u8]>, revision: i64)
     .into()
 }
 
-/// Reads the answer to [`read_several`]: the documents that there are, in the order of the keys.
+/// Reads the answer to [`read_several`]: the store that was asked, and the documents that there are, in the order of the
+/// keys.
 ///
 /// # Errors
 /// [`MalformedAnswer`]
-pub fn read_documents(message: Bytes) -> Result<Vec<Document>, MalformedAnswer> {
+pub fn read_documents(message: Bytes) -> Result<(StoreId, Vec<Document>), MalformedAnswer> {
     let answer = TxnResponse::decode(message).map_err(|_| MalformedAnswer)?;
-    answer.header.ok_or(MalformedAnswer)?;
+    let header = answer.header.ok_or(MalformedAnswer)?;
     let mut documents = Vec::new();
     for op in answer.responses {
         let Some(response_op::Response::ResponseRange(range)) = op.response else {
@@ -137,7 +140,7 @@ pub fn read_documents(message: Bytes) -> Result<Vec<Document>, MalformedAnswer> 
         };
         documents.extend(range.kvs.into_iter().map(Document::from));
     }
-    Ok(documents)
+    Ok((StoreId(header.cluster_id), documents))
 }
 
 /// A page of the range from `start` to `end` (not included): at most `limit` documents, as the store was at `revision`
@@ -176,7 +179,7 @@ pub fn read_keys(start: &[u8], end: &[u8], limit: i64, revision: i64) -> Bytes {
 /// [`MalformedAnswer`]
 pub fn read_page(message: Bytes) -> Result<RangePage, MalformedAnswer> {
     let answer = RangeResponse::decode(message).map_err(|_| MalformedAnswer)?;
-    let revision = answer.header.ok_or(MalformedAnswer)?.revision;
+    let header = answer.header.ok_or(MalformedAnswer)?;
     if answer.more && answer.kvs.is_empty() {
         // Taken as the end, it would cut a list off.
         return Err(MalformedAnswer);
@@ -184,7 +187,8 @@ pub fn read_page(message: Bytes) -> Result<RangePage, MalformedAnswer> {
     Ok(RangePage {
         documents: answer.kvs.into_iter().map(Document::from).collect(),
         more: answer.more,
-        revision,
+        revision: header.revision,
+        store: StoreId(header.cluster_id),
     })
 }
 

@@ -341,7 +341,7 @@ fn list_reply(
         && listing.more
         && let Some((last, _)) = listing.accounts.last()
     {
-        reply = reply.with("x-next-cursor", input::cursor(last));
+        reply = reply.with("x-next-cursor", input::cursor(last, listing.mark));
     }
     Ok(reply)
 }

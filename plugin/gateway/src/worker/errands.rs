@@ -1,4 +1,4 @@
-//! Jobs that take many calls of their own: one call at a time each, repeated after a pause when it came to nothing.
+//! Jobs that take many calls of their own: a few at a time, each repeated after a pause when it came to nothing.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -9,6 +9,7 @@ use super::numbers::Numbers;
 use crate::accounts::errand::Errand;
 use crate::accounts::job::{Outcome, Progress};
 use crate::accounts::line::{Seat, Settled};
+use crate::accounts::list::indexes::Indexes;
 use crate::accounts::placement::Placement;
 use crate::config::EngineConfig;
 use crate::engine::{Answer, Call, CallId};
@@ -25,13 +26,15 @@ pub(super) struct Errands {
     call_timeout_ms: u32,
     budget_ms: i64,
     errands: BTreeMap<u64, Running>,
-    in_flight: BTreeMap<CallId, u64>,
-    /// Who wants to make a call.
-    ready: Vec<u64>,
+    /// Of which errand's strand each call is.
+    in_flight: BTreeMap<CallId, (u64, usize)>,
+    /// Who wants to make a call: an errand's strand.
+    ready: Vec<(u64, usize)>,
     /// Walks that wait for others to end.
     waiting: VecDeque<u64>,
     walks: usize,
     held_bytes: usize,
+    indexes: Indexes,
     settled: Vec<Settled>,
     looked: Vec<(u64, Looked)>,
 }
@@ -39,16 +42,23 @@ pub(super) struct Errands {
 struct Running {
     errand: Errand,
     deadline_ms: i64,
-    next_pause_ms: i64,
-    wait: Wait,
+    /// One for each call that it may have under way.
+    strands: Vec<Strand>,
     /// This one's part of all that is held.
     held_bytes: usize,
 }
 
-/// What an errand waits for, besides its deadline.
+struct Strand {
+    next_pause_ms: i64,
+    wait: Wait,
+}
+
+/// What a strand of an errand waits for, besides its deadline.
 enum Wait {
     /// Other walks to end.
     Place,
+    /// Something to do.
+    Work,
     /// Its turn to make a call.
     Turn,
     /// The answer to this call.
@@ -70,6 +80,7 @@ impl Errands {
             waiting: VecDeque::new(),
             walks: 0,
             held_bytes: 0,
+            indexes: Indexes::default(),
             settled: Vec::new(),
             looked: Vec::new(),
         }
@@ -86,9 +97,9 @@ impl Errands {
         self.held_bytes
     }
 
-    /// Whether a call may be made now.
+    /// Whether a call may be made now, or somebody be woken.
     pub(super) const fn is_ready(&self) -> bool {
-        !self.ready.is_empty()
+        !self.ready.is_empty() || !self.settled.is_empty()
     }
 
     /// Takes who is settled.
@@ -102,28 +113,44 @@ impl Errands {
     }
 
     /// Begins an errand for the request with this seat; a walk perhaps not at once.
-    pub(super) fn begin(&mut self, errand: Errand, seat: Seat) {
+    pub(super) fn begin(&mut self, mut errand: Errand, seat: Seat, now_ms: i64) {
+        let ticket = seat.ticket;
+        if let Errand::List(list) = &mut errand
+            && let Some(outcome) = list.start(&mut self.indexes, now_ms)
+        {
+            self.settled.push(Settled { ticket, outcome });
+            return;
+        }
         let is_walk = errand.is_walk();
-        let running = Running {
-            errand,
-            deadline_ms: seat.deadline_ms,
+        let strand = || Strand {
             next_pause_ms: FIRST_PAUSE_MS,
             wait: Wait::Place,
+        };
+        let running = Running {
+            strands: std::iter::repeat_with(strand)
+                .take(errand.strands())
+                .collect(),
+            errand,
+            deadline_ms: seat.deadline_ms,
             held_bytes: 0,
         };
-        self.errands.insert(seat.ticket, running);
+        self.errands.insert(ticket, running);
         if is_walk {
-            self.waiting.push_back(seat.ticket);
+            self.waiting.push_back(ticket);
             self.fill();
         } else {
-            self.make_ready(seat.ticket);
+            self.begin_all(ticket);
         }
     }
 
-    fn make_ready(&mut self, ticket: u64) {
-        if let Some(running) = self.errands.get_mut(&ticket) {
-            running.wait = Wait::Turn;
-            self.ready.push(ticket);
+    /// Lets all strands of an errand begin.
+    fn begin_all(&mut self, ticket: u64) {
+        let Some(running) = self.errands.get_mut(&ticket) else {
+            return;
+        };
+        for (number, strand) in running.strands.iter_mut().enumerate() {
+            strand.wait = Wait::Turn;
+            self.ready.push((ticket, number));
         }
     }
 
@@ -134,7 +161,7 @@ impl Errands {
         {
             if self.errands.contains_key(&ticket) {
                 self.walks = self.walks.saturating_add(1);
-                self.make_ready(ticket);
+                self.begin_all(ticket);
             }
         }
     }
@@ -145,10 +172,15 @@ impl Errands {
             return;
         };
         self.held_bytes = self.held_bytes.saturating_sub(running.held_bytes);
-        if let Wait::Answer(call) = running.wait {
-            self.in_flight.remove(&call);
+        let mut placed = true;
+        for strand in &running.strands {
+            match strand.wait {
+                Wait::Answer(call) => drop(self.in_flight.remove(&call)),
+                Wait::Place => placed = false,
+                Wait::Work | Wait::Turn | Wait::Pause(_) => {}
+            }
         }
-        if running.errand.is_walk() && !matches!(running.wait, Wait::Place) {
+        if running.errand.is_walk() && placed {
             self.walks = self.walks.saturating_sub(1);
             self.fill();
         }
@@ -162,32 +194,38 @@ impl Errands {
         host: &impl Host,
     ) -> Vec<Call> {
         let mut calls = Vec::new();
-        for ticket in std::mem::take(&mut self.ready) {
+        for (ticket, number) in std::mem::take(&mut self.ready) {
             let Some(running) = self.errands.get_mut(&ticket) else {
                 continue;
             };
-            let place = running.errand.place(self.placement);
-            let Some(cluster) = self.clusters.get(place) else {
-                continue;
-            };
-            let id = numbers.call();
-            let (method, message) = running.errand.next_call();
+            let ask = running.errand.next_call(number, self.placement);
             let held_bytes = running.errand.held_bytes();
             self.held_bytes = self
                 .held_bytes
                 .saturating_sub(running.held_bytes)
                 .saturating_add(held_bytes);
             running.held_bytes = held_bytes;
-            running.wait = Wait::Answer(id);
-            self.in_flight.insert(id, ticket);
+            let Some(strand) = running.strands.get_mut(number) else {
+                continue;
+            };
+            strand.wait = Wait::Work;
+            let Some(ask) = ask else {
+                continue;
+            };
+            let Some(cluster) = self.clusters.get(ask.place) else {
+                continue;
+            };
+            let id = numbers.call();
+            strand.wait = Wait::Answer(id);
+            self.in_flight.insert(id, (ticket, number));
             let left_ms = running.deadline_ms.saturating_sub(now_ms);
             let most_ms = i64::from(self.call_timeout_ms);
             host.count(Counter::EngineCalls);
             calls.push(Call {
                 id,
                 cluster: cluster.clone(),
-                method,
-                message,
+                method: ask.method,
+                message: ask.message,
                 timeout_ms: u32::try_from(left_ms.clamp(1, most_ms)).unwrap_or(1),
             });
         }
@@ -202,30 +240,57 @@ impl Errands {
         now_ms: i64,
         host: &impl Host,
     ) -> bool {
-        let Some(ticket) = self.in_flight.remove(&call) else {
+        let Some((ticket, number)) = self.in_flight.remove(&call) else {
             return false;
         };
         let Some(running) = self.errands.get_mut(&ticket) else {
             return false;
         };
-        let (progress, grpc_status) = match answer {
-            Answer::Message(message) => (running.errand.answered(message), 0),
+        let errand = &mut running.errand;
+        let (mut progress, grpc_status) = match answer {
+            Answer::Message(message) => (errand.answered(number, message), 0),
             Answer::Unknown { grpc_status } => (Progress::Senseless, grpc_status),
+        };
+        if let Errand::List(list) = errand
+            && let Some(index) = list.take_made()
+        {
+            self.indexes.put(index, now_ms);
+        }
+        if matches!(progress, Progress::Senseless) {
+            host.count(Counter::EngineFailures);
+            progress = errand.failed(number, grpc_status);
+        }
+        let Some(strand) = running.strands.get_mut(number) else {
+            return true;
         };
         match progress {
             Progress::Call => {
-                running.next_pause_ms = FIRST_PAUSE_MS;
+                strand.next_pause_ms = FIRST_PAUSE_MS;
+                strand.wait = Wait::Work;
                 if running.errand.is_long() {
                     running.deadline_ms = now_ms.saturating_add(self.budget_ms);
                 }
-                running.wait = Wait::Turn;
-                self.ready.push(ticket);
+                // There may be more to do now than this strand alone can.
+                for (number, strand) in running.strands.iter_mut().enumerate() {
+                    if matches!(strand.wait, Wait::Work) {
+                        strand.wait = Wait::Turn;
+                        self.ready.push((ticket, number));
+                    }
+                }
             }
-            Progress::Senseless => {
-                running.errand.failed(grpc_status);
-                host.count(Counter::EngineFailures);
-                running.wait = Wait::Pause(now_ms.saturating_add(running.next_pause_ms));
-                running.next_pause_ms = running.next_pause_ms.saturating_mul(2).min(MAX_PAUSE_MS);
+            Progress::Senseless => pause(strand, now_ms),
+            Progress::Again => {
+                if let Errand::List(list) = &running.errand {
+                    self.indexes.forget(list.tenant());
+                }
+                // Each from its own pause on: the first of them finds out whether it goes well now.
+                self.ready.retain(|(it, _)| *it != ticket);
+                for strand in &mut running.strands {
+                    if let Wait::Answer(call) = strand.wait {
+                        self.in_flight.remove(&call);
+                    }
+                    pause(strand, now_ms);
+                }
             }
             Progress::Done(outcome) => self.settle(ticket, outcome),
             Progress::Looked(looked) => {
@@ -238,13 +303,18 @@ impl Errands {
 
     /// Ends pauses that are over, and errands that are out of time.
     pub(super) fn tick(&mut self, now_ms: i64) {
+        self.indexes.expire(now_ms);
         let mut late = Vec::new();
         for (&ticket, running) in &mut self.errands {
             if now_ms >= running.deadline_ms {
                 late.push(ticket);
-            } else if matches!(running.wait, Wait::Pause(until) if now_ms >= until) {
-                running.wait = Wait::Turn;
-                self.ready.push(ticket);
+                continue;
+            }
+            for (number, strand) in running.strands.iter_mut().enumerate() {
+                if matches!(strand.wait, Wait::Pause(until) if now_ms >= until) {
+                    strand.wait = Wait::Turn;
+                    self.ready.push((ticket, number));
+                }
             }
         }
         for ticket in late {
@@ -256,4 +326,10 @@ impl Errands {
         self.forget(ticket);
         self.settled.push(Settled { ticket, outcome });
     }
+}
+
+/// Lets a strand pause, the longer the more often its calls came to nothing.
+fn pause(strand: &mut Strand, now_ms: i64) {
+    strand.wait = Wait::Pause(now_ms.saturating_add(strand.next_pause_ms));
+    strand.next_pause_ms = strand.next_pause_ms.saturating_mul(2).min(MAX_PAUSE_MS);
 }

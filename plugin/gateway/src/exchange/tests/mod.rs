@@ -7,6 +7,7 @@ mod customer_ids;
 mod decisions;
 mod listing;
 mod listing_calls;
+mod listing_pages;
 mod outcomes;
 mod passage;
 mod precedence;
