@@ -20,11 +20,9 @@ use ledger::Timestamp;
 
 use self::incoming::{Arrived, Incoming};
 use self::judge::{Request, judge};
-use self::reading::{Source, from_copy};
+use self::reading::{Fallback, Source, fallback};
 use self::request::{Accepted, Asked};
 use crate::accounts::job::{Job, Outcome, Written};
-use crate::accounts::keys::AccountKey;
-use crate::accounts::terms::Bound;
 use crate::api::failure::{Context, Failure};
 use crate::api::head::{Head, MAX_ECHOED_PATH_BYTES};
 use crate::api::media_type;
@@ -100,13 +98,6 @@ struct Frame {
     origin: Option<Vec<u8>>,
     /// Where the answer to a read came from.
     source: Option<Source>,
-}
-
-/// What a read may be answered from when the engine does not answer.
-#[derive(Debug)]
-struct Fallback {
-    key: AccountKey,
-    bound: Bound,
 }
 
 #[derive(Debug)]
@@ -303,41 +294,6 @@ impl Exchange {
         self.hold(incoming)
     }
 
-    /// Answers a read from the gateway's own copy, if that will do.
-    fn glance(
-        &mut self,
-        asked: &Asked,
-        job: &Job,
-        worker: &Worker,
-        host: &impl Host,
-    ) -> Option<Result<Reply, Failure>> {
-        let Job::Read(key, _, terms) = job else {
-            return None;
-        };
-        let (answer, age_ms) = from_copy(asked, key, terms.copy?, worker, host.now(), host)?;
-        let stale = false;
-        self.frame.source = Some(Source::Copy { age_ms, stale });
-        Some(answer)
-    }
-
-    /// Answers a read that the engine did not answer from an older copy, if that will do.
-    fn fall_back(
-        &mut self,
-        asked: &Asked,
-        fallback: Option<Fallback>,
-        worker: &Worker,
-        now: Timestamp,
-        host: &impl Host,
-    ) -> Option<Result<Reply, Failure>> {
-        let Fallback { key, bound } = fallback?;
-        let (answer, age_ms) = from_copy(asked, &key, bound, worker, now, host)?;
-        host.count(Counter::StaleReads);
-        // The feed may have come back in the meantime.
-        let stale = age_ms > i64::from(worker.config().reads.max_staleness_ms);
-        self.frame.source = Some(Source::Copy { age_ms, stale });
-        Some(answer)
-    }
-
     /// What a client must be told besides: where a read's answer came from, and what a browser of another origin wants.
     fn decorated(&self, reply: Reply, worker: &Worker) -> Reply {
         let reply = match self.frame.source {
@@ -412,16 +368,6 @@ impl Frame {
             problem_details: media_type::prefers_problem(&head.accept),
             origin: head.origin.value().map(<[u8]>::to_vec),
         }
-    }
-}
-
-fn fallback(job: &Job) -> Option<Fallback> {
-    match job {
-        Job::Read(key, _, terms) => terms.fallback.map(|bound| Fallback {
-            key: key.clone(),
-            bound,
-        }),
-        Job::Change(..) | Job::List(_) => None,
     }
 }
 

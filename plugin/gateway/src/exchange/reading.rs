@@ -2,10 +2,12 @@
 
 use ledger::{State, Timestamp};
 
+use super::Exchange;
 use super::request::Asked;
 use crate::accounts::copies::Standing;
 use crate::accounts::document;
 use crate::accounts::history::whole;
+use crate::accounts::job::Job;
 use crate::accounts::keys::AccountKey;
 use crate::accounts::terms::{Bound, Terms};
 use crate::api::failure::Failure;
@@ -49,6 +51,13 @@ impl Source {
     }
 }
 
+/// What a read may be answered from when the engine does not answer.
+#[derive(Debug)]
+pub(super) struct Fallback {
+    key: AccountKey,
+    bound: Bound,
+}
+
 /// How current the answer to a read must be.
 pub(super) fn terms(recency: Recency, mode: ReadMode, reads: &ReadsConfig) -> Terms {
     let asked_ms = recency
@@ -67,8 +76,56 @@ pub(super) fn terms(recency: Recency, mode: ReadMode, reads: &ReadsConfig) -> Te
     }
 }
 
+/// What the job may be answered from when the engine does not answer.
+pub(super) fn fallback(job: &Job) -> Option<Fallback> {
+    match job {
+        Job::Read(key, _, terms) => terms.fallback.map(|bound| Fallback {
+            key: key.clone(),
+            bound,
+        }),
+        Job::Change(..) | Job::List(_) => None,
+    }
+}
+
+impl Exchange {
+    /// Answers a read from the gateway's own copy, if that will do.
+    pub(super) fn glance(
+        &mut self,
+        asked: &Asked,
+        job: &Job,
+        worker: &Worker,
+        host: &impl Host,
+    ) -> Option<Result<Reply, Failure>> {
+        let Job::Read(key, _, terms) = job else {
+            return None;
+        };
+        let (answer, age_ms) = from_copy(asked, key, terms.copy?, worker, host.now(), host)?;
+        let stale = false;
+        self.frame.source = Some(Source::Copy { age_ms, stale });
+        Some(answer)
+    }
+
+    /// Answers a read that the engine did not answer from an older copy, if that will do.
+    pub(super) fn fall_back(
+        &mut self,
+        asked: &Asked,
+        fallback: Option<Fallback>,
+        worker: &Worker,
+        now: Timestamp,
+        host: &impl Host,
+    ) -> Option<Result<Reply, Failure>> {
+        let Fallback { key, bound } = fallback?;
+        let (answer, age_ms) = from_copy(asked, &key, bound, worker, now, host)?;
+        host.count(Counter::StaleReads);
+        // The feed may have come back in the meantime.
+        let stale = age_ms > i64::from(worker.config().reads.max_staleness_ms);
+        self.frame.source = Some(Source::Copy { age_ms, stale });
+        Some(answer)
+    }
+}
+
 /// What the gateway's own copy answers, if it is within the bound and says enough.
-pub(super) fn from_copy(
+fn from_copy(
     asked: &Asked,
     key: &AccountKey,
     bound: Bound,
