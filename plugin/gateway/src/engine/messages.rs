@@ -54,6 +54,8 @@ pub struct RangePage {
     pub documents: Vec<Document>,
     /// Whether the range goes on behind the last one.
     pub more: bool,
+    /// How many documents the whole range holds from its start on, as the store says.
+    pub count: i64,
     /// The store's revision: what the rest of a listing is pinned to.
     pub revision: i64,
     /// The store that was asked.
@@ -187,6 +189,7 @@ pub fn read_page(message: Bytes) -> Result<RangePage, MalformedAnswer> {
     Ok(RangePage {
         documents: answer.kvs.into_iter().map(Document::from).collect(),
         more: answer.more,
+        count: answer.count,
         revision: header.revision,
         store: StoreId(header.cluster_id),
     })

@@ -15,6 +15,10 @@ use crate::engine::{Document, Method, RangePage, read_range};
 /// Documents asked for in one call at most.
 const MAX_CALL_DOCUMENTS: usize = 1000;
 
+/// Accounts that a stretch is meant to have: etcd counts all keys up to the end of a range whatever the limit is, so to go
+/// through a long range by many calls takes quadratic time. This many come in one call, unless their documents are large.
+const STRETCH_ACCOUNTS: i64 = 750;
+
 /// A walk under way.
 #[derive(Debug)]
 pub struct Scan {
@@ -104,7 +108,7 @@ impl Scan {
             self.call_documents = aim(answer_bytes, page.documents.len(), MAX_CALL_DOCUMENTS);
             stretch.next_key = last.key.to_vec();
             stretch.next_key.push(0);
-            self.todo.extend(stretch.divide(&self.tenant));
+            self.todo.extend(stretch.divide(&self.tenant, page.count));
             if let Some(slot) = self.strands.get_mut(strand) {
                 *slot = Some(stretch);
             }
@@ -138,30 +142,83 @@ impl Stretch {
         }
     }
 
-    /// Keeps its beginning and gives the rest to others, once: as many in all as there are strands.
-    fn divide(&mut self, tenant: &Tenant) -> Vec<Self> {
+    /// Keeps its beginning and gives the rest to others, once: that each has [`STRETCH_ACCOUNTS`] of so many accounts, but
+    /// no fewer than there are strands, and no more than there are buckets.
+    fn divide(&mut self, tenant: &Tenant, accounts: i64) -> Vec<Self> {
         if !std::mem::take(&mut self.divisible) {
             return Vec::new();
         }
-        let parts = u16::try_from(STRANDS).unwrap_or(1);
         let all = self.buckets.clone();
-        let each = all.len().div_ceil(STRANDS);
+        let parts = accounts.checked_div(STRETCH_ACCOUNTS).unwrap_or(1);
+        let parts = usize::try_from(parts).unwrap_or(1).max(STRANDS);
+        let each = all.len().checked_div(parts).unwrap_or(1);
         let each = u16::try_from(each).unwrap_or(1).max(1);
         let mut others = Vec::new();
-        for part in 0..parts {
-            let from = all.start.saturating_add(part.saturating_mul(each));
-            let to = from.saturating_add(each).min(all.end);
+        let mut from = all.start;
+        while from < all.end {
+            let to = from.saturating_add(each);
+            // The last one takes what does not come out even.
+            let to = if to.saturating_add(each) > all.end {
+                all.end
+            } else {
+                to
+            };
             let mut other = Self::new(tenant, self.place, from..to);
             other.divisible = false;
             // What was seen already stands in front of the next key.
-            if other.end > self.next_key && from < to {
+            if other.end > self.next_key {
                 other.next_key = other.next_key.max(self.next_key.clone());
                 others.push(other);
             }
+            from = to;
         }
         if !others.is_empty() {
             *self = others.remove(0);
         }
         others
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::test_support::permit;
+
+    #[test]
+    fn a_stretch_falls_into_parts_without_gap_or_overlap() {
+        let permit = permit("acme");
+        let tenant = permit.tenant();
+        for (buckets, accounts, parts) in [
+            (0..4096, 0, 4),
+            (0..4096, -1, 4),
+            (0..4096, 3000, 4),
+            (0..4096, 100_000, 136),
+            (0..4096, i64::MAX, 4096),
+            (1366..2731, 10_000, 13),
+            (3840..4096, 1_000_000, 256),
+        ] {
+            let mut first = Stretch::new(tenant, 0, buckets.clone());
+            let whole = (first.next_key.clone(), first.end.clone());
+            // What was seen already is never in any part.
+            let seen = first.next_key.clone();
+            let others = first.divide(tenant, accounts);
+            assert_eq!(others.len() + 1, parts, "{buckets:?} {accounts}");
+            let mut next = seen;
+            for part in std::iter::once(&first).chain(&others) {
+                assert_eq!(part.next_key, next);
+                assert!(part.next_key < part.end && !part.divisible);
+                next.clone_from(&part.end);
+            }
+            assert_eq!(next, whole.1);
+            assert!(first.divide(tenant, accounts).is_empty());
+        }
+        let mut late = Stretch::new(tenant, 0, 0..4096);
+        late.next_key = b"/points/1/account/acme/7ff/x\0".to_vec();
+        let others = late.divide(tenant, 0);
+        assert_eq!(late.next_key, b"/points/1/account/acme/7ff/x\0");
+        assert_eq!(
+            (late.end.as_slice(), others.len()),
+            (&b"/points/1/account/acme/800"[..], 2)
+        );
     }
 }
