@@ -118,6 +118,8 @@ impl Vm {
             && kept.exchange.awaits_outcome()
         {
             self.worker.gone(ExchangeId(stream));
+            // Others may have waited for its place.
+            self.ring_for_calls();
         }
     }
 

@@ -204,10 +204,15 @@ impl Exchange {
             (State::AwaitsBody(_), Input::BodyLost) => Err(Failure::Unavailable),
             (State::AwaitsOutcome(asked, fallback), Input::News(News::Outcome(outcome))) => {
                 let now = host.now();
-                let fallback = fallback.filter(|_| matches!(outcome, Outcome::Unavailable));
-                match self.fall_back(&asked, fallback, worker, now, host) {
-                    Some(answer) => answer.map(Reached::Reply),
-                    None => {
+                let failed = matches!(outcome, Outcome::Unavailable | Outcome::Failing);
+                let older = fallback.as_ref().filter(|_| failed);
+                match (self.fall_back(&asked, older, worker, now, host), fallback) {
+                    (Some(answer), _) => answer.map(Reached::Reply),
+                    // There is none that would do: the engine is given its time.
+                    (None, Some(fallback)) if matches!(outcome, Outcome::Failing) => {
+                        Ok(Reached::Job(asked, Box::new(fallback.again())))
+                    }
+                    (None, _) => {
                         if asked.is_read() && !matches!(outcome, Outcome::Unavailable) {
                             self.frame.source = Some(Source::Engine);
                         }

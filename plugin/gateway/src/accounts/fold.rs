@@ -48,6 +48,8 @@ pub struct Fold {
     pub verdicts: Vec<Verdict>,
     /// What has to be committed; none: no operation changes anything.
     pub next: Option<Next>,
+    /// Whether an operation was refused, or its key not remembered, only because the document would grow too large.
+    pub too_large: bool,
 }
 
 /// The account after the operations.
@@ -130,7 +132,11 @@ fn apply_all(
     };
     let next = changed.and_then(|state| record(state, kept));
     let next = next.map(|record| keep(record, reserved)).transpose()?;
-    Ok(Fold { verdicts, next })
+    Ok(Fold {
+        verdicts,
+        next,
+        too_large: false,
+    })
 }
 
 fn judge(state: &State, it: &Folded<'_>, clock: Timestamp) -> (Verdict, Option<Record>) {
@@ -184,5 +190,6 @@ fn alone_too_large(base: &State, operations: &[Folded<'_>], clock: Timestamp) ->
     Fold {
         verdicts: operations.iter().map(verdict).collect(),
         next: None,
+        too_large: true,
     }
 }

@@ -73,6 +73,8 @@ pub enum Outcome {
     ListTooLong,
     /// The tenant has more accounts than a listing looks at.
     TooManyAccounts,
+    /// The first call came to nothing, and whoever asked wants to know at once; it may be asked again.
+    Failing,
     /// Not known to be done within the budget of time.
     Unavailable,
     /// The engine holds something that is no account document. Nothing was changed.

@@ -1,6 +1,6 @@
 //! One account in one worker: who waits for it, what was asked of the engine, and what the answers mean.
 //!
-//! At any time at most one read and one commit of an account are under way. Reads that wait share the next read; changes
+//! At any time at most one read and one commit of an account are waited for. Reads that wait share the next read; changes
 //! that wait are folded into the next commit. Why this never loses or doubles a change, and never answers what was not so:
 //! - A commit of unknown outcome is repeated as the identical request. It compares with the same revision, so at most one
 //!   copy applies; once a compare has failed, no copy that is still under way can apply any more.
@@ -24,7 +24,7 @@ use ledger::{Account, Looked, Operation, Segment, State};
 
 use self::changing::{Committing, Of};
 pub use self::context::Context;
-use super::copies::{AccountCopy, Standing};
+use super::copies::MAX_HELD_BYTES;
 use super::document;
 use super::history::Look;
 use super::job::{Corrupt, Outcome};
@@ -39,7 +39,7 @@ pub struct Seat {
     pub ticket: u64,
     /// In milliseconds of the worker's steady clock.
     pub deadline_ms: i64,
-    /// Whether it gives up when the first call for it comes to nothing.
+    /// Whether it is told at once when the first call for it comes to nothing.
     pub impatient: bool,
 }
 
@@ -68,6 +68,8 @@ pub struct Line {
     committing: Option<Committing>,
     /// Segments that the engine is known to hold, put for the next commit.
     kept: Vec<Segment>,
+    /// The store that holds them.
+    kept_in: Option<StoreId>,
     /// Changes whose ids are being looked for in history.
     looking: Vec<Change>,
     /// Looks to begin.
@@ -96,6 +98,8 @@ struct Base {
     revision: i64,
     /// The store that held it.
     store: StoreId,
+    /// The size of its document, in bytes.
+    bytes: usize,
     /// The call that brought it; none: it lay in shared data, or was left over from requests that are over.
     call: Option<CallId>,
 }
@@ -120,6 +124,7 @@ impl Line {
             must_read: false,
             committing: None,
             kept: Vec::new(),
+            kept_in: None,
             looking: Vec::new(),
             looks: Vec::new(),
         }
@@ -165,7 +170,8 @@ impl Line {
     /// Nobody waits any more: keeps what the next change may start from, if there is something, and nothing else. Whether it
     /// does.
     pub fn rest(&mut self) -> bool {
-        let base = self.base.take().filter(|base| base.revision > 0);
+        let worth = |base: &Base| base.revision > 0 && base.bytes <= MAX_HELD_BYTES;
+        let base = self.base.take().filter(worth);
         *self = Self {
             base: base.map(|base| Base { call: None, ..base }),
             ..Self::new(self.key.clone())
@@ -230,30 +236,23 @@ impl Line {
             return false;
         };
         let Some(found) = found else {
-            // Those who came meanwhile stand behind.
+            // Those who came meanwhile stand behind: no call was made for them yet.
             let later = std::mem::take(&mut self.readers);
-            for seat in reading.readers.into_iter().chain(later) {
+            for seat in reading.readers {
                 match seat.impatient {
                     true => settled.push(Settled {
                         ticket: seat.ticket,
-                        outcome: Outcome::Unavailable,
+                        outcome: Outcome::Failing,
                     }),
                     false => self.readers.push_back(seat),
                 }
             }
+            self.readers.extend(later);
             return true;
         };
         match decode(&self.key, &found) {
             Ok(base) => {
-                let document = found.document.as_ref();
-                let copy = AccountCopy {
-                    store: found.store,
-                    epoch: 0,
-                    revision: document.map_or(found.revision, |it| it.revision),
-                    standing: Standing::of(&base.state, context.host.now()),
-                    document: document.map(|it| it.value.as_ref()),
-                };
-                context.remember(&self.key, &copy, found.revision);
+                context.remember_found(&self.key, &found, &base.state);
                 let revision = base.revision;
                 let account = base.state.live().cloned().map(Rc::new);
                 for seat in reading.readers {
@@ -335,6 +334,7 @@ fn decode(key: &AccountKey, found: &Found) -> Result<Base, Box<Corrupt>> {
             state: State::Absent,
             revision: 0,
             store,
+            bytes: 0,
             call: None,
         });
     };
@@ -343,6 +343,7 @@ fn decode(key: &AccountKey, found: &Found) -> Result<Base, Box<Corrupt>> {
             state,
             revision: found.revision,
             store,
+            bytes: found.value.len(),
             call: None,
         }),
         Err(error) => Err(Corrupt::new(key.as_bytes(), error)),

@@ -7,7 +7,7 @@ use super::request::Asked;
 use crate::accounts::copies::Standing;
 use crate::accounts::document;
 use crate::accounts::history::whole;
-use crate::accounts::job::Job;
+use crate::accounts::job::{Job, Wanted};
 use crate::accounts::keys::AccountKey;
 use crate::accounts::terms::{Bound, Terms};
 use crate::api::failure::Failure;
@@ -55,7 +55,15 @@ impl Source {
 #[derive(Debug)]
 pub(super) struct Fallback {
     key: AccountKey,
+    wanted: Wanted,
     bound: Bound,
+}
+
+impl Fallback {
+    /// The same read once more, for the engine alone.
+    pub(super) fn again(self) -> Job {
+        Job::Read(self.key, self.wanted, Terms::STRICT)
+    }
 }
 
 /// How current the answer to a read must be.
@@ -79,8 +87,9 @@ pub(super) fn terms(recency: Recency, mode: ReadMode, reads: &ReadsConfig) -> Te
 /// What the job may be answered from when the engine does not answer.
 pub(super) fn fallback(job: &Job) -> Option<Fallback> {
     match job {
-        Job::Read(key, _, terms) => terms.fallback.map(|bound| Fallback {
+        Job::Read(key, wanted, terms) => terms.fallback.map(|bound| Fallback {
             key: key.clone(),
+            wanted: *wanted,
             bound,
         }),
         Job::Change(..) | Job::List(_) => None,
@@ -109,13 +118,13 @@ impl Exchange {
     pub(super) fn fall_back(
         &mut self,
         asked: &Asked,
-        fallback: Option<Fallback>,
+        fallback: Option<&Fallback>,
         worker: &Worker,
         now: Timestamp,
         host: &impl Host,
     ) -> Option<Result<Reply, Failure>> {
-        let Fallback { key, bound } = fallback?;
-        let (answer, age_ms) = from_copy(asked, &key, bound, worker, now, host)?;
+        let Fallback { key, bound, .. } = fallback?;
+        let (answer, age_ms) = from_copy(asked, key, *bound, worker, now, host)?;
         host.count(Counter::StaleReads);
         // The feed may have come back in the meantime.
         let stale = age_ms > i64::from(worker.config().reads.max_staleness_ms);

@@ -311,7 +311,7 @@ impl Asked {
                     customer, wanted, ..
                 },
             ) => Err(refused(refusal, customer, wanted)),
-            (Outcome::Unavailable, _) => Err(Failure::Unavailable),
+            (Outcome::Unavailable | Outcome::Failing, _) => Err(Failure::Unavailable),
             (Outcome::Corrupt(corrupt), _) => Err(Failure::Corrupt(corrupt)),
             _ => Err(Failure::Unexpected),
         }

@@ -79,7 +79,7 @@ pub struct NotRefreshed;
 /// The copies that a gateway holds, as the feed needs them.
 pub trait HeldCopies {
     /// Brings the account under `key` to this change, if a copy of it is held that is older and of this store: the new value
-    /// in its place, or, when that is none or cannot be held, no copy. Never puts in a copy and never changes an epoch.
+    /// in its place; when that is none, that there is nothing. Never puts in a copy and never changes an epoch.
     ///
     /// # Errors
     /// [`NotRefreshed`] when others wrote there each time: the feed then puts all copies in doubt.

@@ -15,7 +15,7 @@ use crate::config::EngineConfig;
 use crate::engine::{Answer, Call, CallId};
 use crate::host::{Counter, Host};
 
-/// Walks through the history of one account that one worker makes at a time; more of them wait. Each may hold as much as
+/// Walks of each kind through the history of one account that one worker makes at a time; more of them wait. Each may hold as much as
 /// one answer may have.
 const MAX_WALKS: usize = 8;
 
@@ -30,13 +30,20 @@ pub(super) struct Errands {
     in_flight: BTreeMap<CallId, (u64, usize)>,
     /// Who wants to make a call: an errand's strand.
     ready: Vec<(u64, usize)>,
-    /// Walks that wait for others to end.
-    waiting: VecDeque<u64>,
-    walks: usize,
+    recalls: Places,
+    looks: Places,
     held_bytes: usize,
     indexes: Indexes,
     settled: Vec<Settled>,
     looked: Vec<(u64, Looked)>,
+}
+
+/// Walks of one kind: a change never waits behind summaries.
+#[derive(Default)]
+struct Places {
+    /// Those that wait for others to end.
+    waiting: VecDeque<u64>,
+    taken: usize,
 }
 
 struct Running {
@@ -77,8 +84,8 @@ impl Errands {
             errands: BTreeMap::new(),
             in_flight: BTreeMap::new(),
             ready: Vec::new(),
-            waiting: VecDeque::new(),
-            walks: 0,
+            recalls: Places::default(),
+            looks: Places::default(),
             held_bytes: 0,
             indexes: Indexes::default(),
             settled: Vec::new(),
@@ -121,7 +128,6 @@ impl Errands {
             self.settled.push(Settled { ticket, outcome });
             return;
         }
-        let is_walk = errand.is_walk();
         let strand = || Strand {
             next_pause_ms: FIRST_PAUSE_MS,
             wait: Wait::Place,
@@ -134,12 +140,16 @@ impl Errands {
             deadline_ms: seat.deadline_ms,
             held_bytes: 0,
         };
+        let places = match running.errand {
+            Errand::List(_) => None,
+            Errand::Recall(_) => Some(&mut self.recalls),
+            Errand::Look(_) => Some(&mut self.looks),
+        };
+        let waits = places.map(|places| places.waiting.push_back(ticket));
         self.errands.insert(ticket, running);
-        if is_walk {
-            self.waiting.push_back(ticket);
-            self.fill();
-        } else {
-            self.begin_all(ticket);
+        match waits {
+            Some(()) => self.fill(),
+            None => self.begin_all(ticket),
         }
     }
 
@@ -156,13 +166,19 @@ impl Errands {
 
     /// Lets walks begin that waited for a place.
     fn fill(&mut self) {
-        while self.walks < MAX_WALKS
-            && let Some(ticket) = self.waiting.pop_front()
-        {
-            if self.errands.contains_key(&ticket) {
-                self.walks = self.walks.saturating_add(1);
-                self.begin_all(ticket);
+        let mut begun = Vec::new();
+        for places in [&mut self.recalls, &mut self.looks] {
+            while places.taken < MAX_WALKS
+                && let Some(ticket) = places.waiting.pop_front()
+            {
+                if self.errands.contains_key(&ticket) {
+                    places.taken = places.taken.saturating_add(1);
+                    begun.push(ticket);
+                }
             }
+        }
+        for ticket in begun {
+            self.begin_all(ticket);
         }
     }
 
@@ -180,8 +196,13 @@ impl Errands {
                 Wait::Work | Wait::Turn | Wait::Pause(_) => {}
             }
         }
-        if running.errand.is_walk() && placed {
-            self.walks = self.walks.saturating_sub(1);
+        let places = match running.errand {
+            Errand::List(_) => return,
+            Errand::Recall(_) => &mut self.recalls,
+            Errand::Look(_) => &mut self.looks,
+        };
+        if placed {
+            places.taken = places.taken.saturating_sub(1);
             self.fill();
         }
     }

@@ -1,6 +1,6 @@
 //! The way from one worker to one engine cluster: its batches of reads and of commits, and the store behind it.
 //!
-//! Reads and commits go by separate pipes: a read never waits behind a commit that is written to a disk.
+//! Reads and commits go by separate pipes: a read does not stand in line behind commits that are written to a disk.
 
 use std::rc::Rc;
 

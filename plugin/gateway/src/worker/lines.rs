@@ -27,8 +27,11 @@ pub(super) const FIRST_PAUSE_MS: i64 = 25;
 pub(super) const MAX_PAUSE_MS: i64 = 400;
 
 /// Accounts whose last state a worker keeps after all requests for them are over, so that the next change need not decode
-/// it. About 30 KiB each.
+/// it. Only of documents that shared data would hold: about 60 KiB each, decoded.
 const MAX_RESTING: usize = 512;
+
+/// Rests that are remembered, those of lines that have been used since among them.
+const MAX_RESTS: usize = 16 * MAX_RESTING;
 
 /// gRPC status `DEADLINE_EXCEEDED`.
 const DEADLINE_EXCEEDED: u32 = 4;
@@ -47,6 +50,8 @@ pub(super) struct Lines {
     /// Lines in which nobody waits, each with the number of its rest; one that has been used since has another number.
     resting: VecDeque<(LineId, u64)>,
     rests: u64,
+    /// How many lines rest.
+    at_rest: usize,
     /// Bytes that commits hold.
     pub held_bytes: usize,
     settled: Vec<Settled>,
@@ -79,6 +84,7 @@ impl Lines {
             lines: BTreeMap::new(),
             resting: VecDeque::new(),
             rests: 0,
+            at_rest: 0,
             held_bytes: 0,
             settled: Vec::new(),
             looks: Vec::new(),
@@ -131,7 +137,9 @@ impl Lines {
         let lane = self.lane_of(&key);
         let entry = self.lines.entry(id);
         let entry = entry.or_insert_with(|| Entry::new(key, lane));
-        entry.rest = None;
+        if entry.rest.take().is_some() {
+            self.at_rest = self.at_rest.saturating_sub(1);
+        }
         join(&mut entry.line);
         self.queue(id);
         id
@@ -217,14 +225,16 @@ impl Lines {
         self.rests = self.rests.saturating_add(1);
         entry.rest = Some(self.rests);
         self.resting.push_back((id, self.rests));
-        if self.resting.len() > MAX_RESTING
-            && let Some((oldest, rest)) = self.resting.pop_front()
-            && self
-                .lines
-                .get(&oldest)
-                .is_some_and(|it| it.rest == Some(rest))
-        {
-            self.remove(oldest);
+        self.at_rest = self.at_rest.saturating_add(1);
+        while self.at_rest > MAX_RESTING || self.resting.len() > MAX_RESTS {
+            let Some((oldest, rest)) = self.resting.pop_front() else {
+                break;
+            };
+            let entry = self.lines.get(&oldest);
+            if entry.is_some_and(|it| it.rest == Some(rest)) {
+                self.at_rest = self.at_rest.saturating_sub(1);
+                self.remove(oldest);
+            }
         }
     }
 

@@ -24,6 +24,8 @@ pub struct Walk {
     next_key: Vec<u8>,
     end: Vec<u8>,
     call_segments: usize,
+    /// More than this is not asked for: less after a failed call, and growing again while all goes well.
+    most_segments: usize,
 }
 
 /// Segments as they came.
@@ -43,6 +45,7 @@ impl Walk {
             next_key: keys.segment(generation, first),
             end: keys.segment(generation, last.saturating_add(1)),
             call_segments: FIRST_CALL_SEGMENTS,
+            most_segments: MAX_CALL_SEGMENTS,
         }
     }
 
@@ -70,7 +73,9 @@ impl Walk {
             self.call_segments = TARGET_ANSWER_BYTES
                 .checked_div(each.unwrap_or(1).max(1))
                 .unwrap_or(1)
-                .clamp(FIRST_CALL_SEGMENTS, MAX_CALL_SEGMENTS);
+                .clamp(1, self.most_segments);
+            let doubled = self.most_segments.saturating_mul(2);
+            self.most_segments = doubled.min(MAX_CALL_SEGMENTS);
         }
         Ok(Page {
             segments: page.documents.into_iter().map(|it| it.value).collect(),
@@ -81,5 +86,6 @@ impl Walk {
     /// Asks for less after a failed call.
     pub fn failed(&mut self) {
         self.call_segments = self.call_segments.checked_div(2).unwrap_or(1).max(1);
+        self.most_segments = self.call_segments;
     }
 }

@@ -13,7 +13,7 @@ use crate::accounts::copies::{AccountCopy, Standing};
 use crate::accounts::document;
 use crate::accounts::fold::{Folded, Verdict, fold};
 use crate::accounts::history::{self, Answered, Look, Put};
-use crate::accounts::job::{Corrupt, Outcome};
+use crate::accounts::job::{Corrupt, Outcome, Written};
 use crate::accounts::keys::HistoryKeys;
 use crate::engine::{CallId, Commit, CommitAnswer};
 use crate::host::{Counter, Host};
@@ -102,6 +102,7 @@ impl Line {
                     }
                     Some(Answered::Kept(segment)) => {
                         self.kept.push(segment);
+                        self.kept_in = Some(base.store);
                         self.base = Some(base);
                     }
                     Some(Answered::BaseIsOld) => self.must_read = true,
@@ -135,6 +136,7 @@ impl Line {
                     state,
                     revision,
                     store,
+                    bytes: document.len(),
                     call: Some(call),
                 });
             }
@@ -145,6 +147,8 @@ impl Line {
                 self.changes.extend(later);
                 match decode(&self.key, &found) {
                     Ok(base) => {
+                        // What is told from it must be read here too.
+                        context.remember_found(&self.key, &found, &base.state);
                         self.base = Some(Base {
                             call: Some(call),
                             ..base
@@ -160,8 +164,9 @@ impl Line {
     /// The outcome of a commit is unknown: the identical request is made again.
     fn repeat(&mut self, commit: Commit, mut of: Of) {
         if let Of::Document { members, .. } = &mut of {
-            for (change, _) in members {
-                change.unsure = change.operation.mark().identity.fingerprint.is_some();
+            for (change, verdict) in members {
+                let by_client = change.operation.mark().identity.fingerprint.is_some();
+                change.unsure |= by_client && *verdict == Verdict::Written(Written::Done);
             }
         }
         self.committing = Some(Committing {
@@ -199,6 +204,9 @@ impl Line {
             self.must_read = true;
             return;
         };
+        if self.kept_in != Some(base.store) {
+            self.kept.clear();
+        }
         let operations: Vec<Folded<'_>> = self
             .changes
             .iter()
@@ -209,7 +217,7 @@ impl Line {
             })
             .collect();
         let folded = fold(&base.state, &operations, &self.kept, context.host.now());
-        if folded.next.is_some()
+        if (folded.next.is_some() || folded.too_large)
             && let Some((account, segment)) = self.next_segment(&base)
         {
             return self.archive(base, account, segment);
@@ -336,13 +344,17 @@ impl Line {
     /// Whether a base that is at hand is still the newest that this gateway knows. One that the engine told to those who wait
     /// is; of one that was left over, a look at shared data tells.
     fn is_newest<H: Host>(&self, base: &Base, context: &Context<'_, H>) -> bool {
+        // Another store behind the same name: there the same revision may be another document's.
+        if context.store != Some(base.store) {
+            return false;
+        }
         if base.call.is_some() {
             return true;
         }
         let front = context.copies.front(context.host, self.key.digest());
         match front.filter(|front| front.store == base.store) {
-            Some(front) => front.revision == base.revision,
-            None => context.store == Some(base.store),
+            Some(front) => front.revision <= base.revision,
+            None => true,
         }
     }
 
@@ -355,6 +367,7 @@ impl Line {
             state: document::decode(&known.document).ok()?,
             revision: known.revision,
             store: known.store,
+            bytes: known.document.len(),
             call: None,
         })
     }

@@ -1,8 +1,10 @@
 //! What surrounds one step of a line, and how what it learned is remembered.
 
-use crate::accounts::copies::{AccountCopy, Copies, Kept};
+use ledger::State;
+
+use crate::accounts::copies::{AccountCopy, Copies, Kept, Standing};
 use crate::accounts::keys::AccountKey;
-use crate::engine::StoreId;
+use crate::engine::{Found, StoreId};
 use crate::feed::may_confirm;
 use crate::host::Host;
 
@@ -27,6 +29,19 @@ pub struct Context<'a, H> {
 impl<H: Host> Context<'_, H> {
     /// Remembers what an answer of the engine says of an account, before anybody is told: this gateway's next read and
     /// next write start from it. `at` is a revision of the store at which the account was so.
+    pub(super) fn remember_found(&self, key: &AccountKey, found: &Found, state: &State) {
+        let document = found.document.as_ref();
+        let copy = AccountCopy {
+            store: found.store,
+            epoch: 0,
+            revision: document.map_or(found.revision, |it| it.revision),
+            standing: Standing::of(state, self.host.now()),
+            document: document.map(|it| it.value.as_ref()),
+        };
+        self.remember(key, &copy, found.revision);
+    }
+
+    /// The same of what this gateway itself has written.
     pub(super) fn remember(&self, key: &AccountKey, known: &AccountCopy<'_>, at: i64) {
         let (host, account) = (self.host, key.digest());
         for _ in 0..MAX_INSTALLS {

@@ -314,3 +314,48 @@ fn another_store_behind_the_same_name_is_not_mixed_up_with_the_old_one() {
     world.run_to(|world| is_current(world, 0));
     assert_eq!(world.reply(&balance()).status, 404);
 }
+
+#[test]
+fn what_was_acknowledged_here_is_read_here_whoever_wrote_it() {
+    for (elsewhere, here, status, balance_after) in [
+        // Done elsewhere already.
+        (
+            Request::add(CUSTOMER, &json!({"id": "x", "points": 5})),
+            Request::add(CUSTOMER, &json!({"id": "x", "points": 5})),
+            201,
+            "15",
+        ),
+        // Refused for what was done elsewhere.
+        (
+            Request::redeem(CUSTOMER, &json!({"points": 7})),
+            Request::redeem(CUSTOMER, &json!({"points": 7})),
+            400,
+            "3",
+        ),
+    ] {
+        let mut world = watching(config(), &[1, 1]);
+        // This gateway hears of nothing for a while.
+        world.nodes[0].streams.clear();
+        assert_eq!(world.reply_of(1, &elsewhere).status, 201);
+        assert_eq!(at_once(&mut world, 0, &balance()).body, b"10");
+        assert_eq!(world.reply_of(0, &here).status, status);
+        let reply = at_once(&mut world, 0, &balance());
+        assert_eq!(reply.body, balance_after.as_bytes());
+    }
+}
+
+#[test]
+fn where_no_older_copy_would_do_the_engine_is_given_its_time() {
+    let reads = json!({"reads": {"stale_if_error_ms": 60_000}});
+    let mut world = watching(config_with(&reads), &[1, 1]);
+    let mut failures = 1;
+    world.faults = Box::new(move |node, _| match (node, failures) {
+        (1, 1..) => {
+            failures -= 1;
+            Fault::NotDelivered
+        }
+        _ => Fault::None,
+    });
+    let reply = world.reply_of(1, &balance());
+    assert_eq!((reply.status, source(&reply)), (200, "engine"));
+}
