@@ -156,7 +156,9 @@ impl Stack {
         panic!("{name} has no value that lasts: {value} by now");
     }
 
-    fn stat_now(&self, name: &str) -> u64 {
+    /// The same as it is shown at this moment, for one that moves all the time or that a test waits for.
+    #[must_use]
+    pub fn stat_now(&self, name: &str) -> u64 {
         let stats = self.gateway.stats().expect("counters");
         let found = stats.iter().find(|(own, _)| {
             *own == name || own.strip_suffix(name).is_some_and(|it| it.ends_with('.'))

@@ -53,7 +53,10 @@ fn a_gateway_hears_of_what_others_commit(on: Combination) {
 
 async fn until_stat(stack: &Stack, name: &str, good: impl Fn(u64) -> bool) {
     let what = format!("{}: {name}", stack.combination());
-    until(&what, BOUND, async || good(stack.stat(name)).then_some(())).await;
+    until(&what, BOUND, async || {
+        good(stack.stat_now(name)).then_some(())
+    })
+    .await;
 }
 
 async fn commit(client: &mut Client, token: &str, id: &str) {

@@ -166,6 +166,8 @@ fn the_gauges_show_who_checks_what() {
         for key in &keys {
             assert_eq!(world.get(0, &token(key, json!({}))).status(), 200);
         }
+        // A worker tells what it has counted with its next tick.
+        world.advance(100);
         let counted = ["native", "computed"]
             .map(|who| world.metric(&format!("reward_points.signatures.{who}")));
         assert_eq!(counted, [by_host, by_module], "native {native}");
