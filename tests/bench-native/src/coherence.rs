@@ -8,6 +8,8 @@
 mod connection;
 mod counter;
 mod tally;
+#[cfg(test)]
+mod tests;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -87,6 +87,8 @@ impl Tally {
     /// `result {...}`.
     pub fn result(mut self, elapsed: Duration) -> String {
         self.staleness.sort_unstable();
+        let lacking = self.staleness.partition_point(|age| *age == 0);
+        let lacking = self.staleness.get(lacking..).unwrap_or_default();
         let counts = json!({
             "duration_us": u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
             "writes": self.writes.json(),
@@ -95,6 +97,11 @@ impl Tally {
                 "p50": percentile(&self.staleness, 50),
                 "p99": percentile(&self.staleness, 99),
                 "max": self.staleness.last().copied().unwrap_or_default(),
+            },
+            "lacking": {
+                "reads": lacking.len(),
+                "p50_us": percentile(lacking, 50),
+                "p99_us": percentile(lacking, 99),
             },
             "over": self.over,
             "impossible": self.impossible,
@@ -116,7 +123,7 @@ mod tests {
         let mut all = Tally::default();
         for value in [1000, 3000, 2000] {
             let mut one = Tally {
-                staleness: vec![value],
+                staleness: vec![0, value],
                 over: 1,
                 session_stale: 2,
                 ..Tally::default()
@@ -132,7 +139,11 @@ mod tests {
             serde_json::from_str(line.strip_prefix("result ").expect("a result")).expect("JSON");
         assert_eq!(
             told["staleness_us"],
-            json!({ "p50": 2000, "p99": 3000, "max": 3000 })
+            json!({ "p50": 1000, "p99": 3000, "max": 3000 })
+        );
+        assert_eq!(
+            told["lacking"],
+            json!({ "reads": 3, "p50_us": 2000, "p99_us": 3000 })
         );
         assert_eq!(told["reads"]["done"], 15);
         assert_eq!(told["reads"]["unavailable"], 3);
