@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::ensure;
 use bench::builds::Builds;
 use bench::report::{Report, write_json};
-use bench::{access, memory, reads, writes};
+use bench::{access, coherence, listing, memory, reads, writes};
 use clap::{Args, ValueEnum};
 
 use crate::{build, progress, toolchain};
@@ -21,16 +21,24 @@ pub struct Options {
     /// Also writes every figure to that file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// How long one run of one row takes.
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=60))]
-    seconds: u16,
+    /// How long one run of one row takes (default 3). `coherence` makes 1,000 session pairs for each second, 100,000 without it.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=60))]
+    seconds: Option<u16>,
     /// How often each row runs, in turn with the others.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=50))]
     rounds: u16,
-    /// How many accounts `memory` reads.
-    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..=20_000_000))]
-    accounts: u64,
+    /// How many accounts `memory` reads (default 1,000,000) and `listing` lists (default 100,000).
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=20_000_000))]
+    accounts: Option<u64>,
 }
+
+/// What counts where the command line says nothing.
+const SECONDS: u16 = 3;
+const MEMORY_ACCOUNTS: u64 = 1_000_000;
+const LISTING_ACCOUNTS: u64 = 100_000;
+/// Session pairs of `coherence`: of a whole run, and of each second of a short one.
+const PAIRS: u64 = 100_000;
+const PAIRS_PER_SECOND: u64 = 1000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Benchmark {
@@ -42,6 +50,10 @@ enum Benchmark {
     Writes,
     /// Very many accounts through the cache: memory, and the speed of hits.
     Memory,
+    /// Two gateways on three members of etcd: how old reads are, whether sessions see their writes, also while servers are killed.
+    Coherence,
+    /// A large tenant page by page: whether the last pages are as fast as the first, and everybody there exactly once.
+    Listing,
 }
 
 impl Benchmark {
@@ -98,7 +110,7 @@ fn measure(
     options: &Options,
     builds: Option<&Builds>,
 ) -> anyhow::Result<Report> {
-    let (seconds, rounds) = (options.seconds, options.rounds);
+    let (seconds, rounds) = (options.seconds.unwrap_or(SECONDS), options.rounds);
     let builds = || anyhow::Context::context(builds.cloned(), "what is compared with is not built");
     match benchmark {
         Benchmark::Access => access::run(&access::Plan::full(seconds, rounds)),
@@ -115,7 +127,17 @@ fn measure(
         Benchmark::Memory => memory::run(&memory::Plan {
             seconds,
             rounds,
-            accounts: options.accounts,
+            accounts: options.accounts.unwrap_or(MEMORY_ACCOUNTS),
+            builds: builds()?,
+        }),
+        Benchmark::Coherence => coherence::run(&coherence::Plan {
+            pairs: options
+                .seconds
+                .map_or(PAIRS, |seconds| u64::from(seconds) * PAIRS_PER_SECOND),
+            builds: builds()?,
+        }),
+        Benchmark::Listing => listing::run(&listing::Plan {
+            accounts: options.accounts.unwrap_or(LISTING_ACCOUNTS),
             builds: builds()?,
         }),
     }

@@ -18,7 +18,8 @@ pub fn result(mut latencies: Vec<u32>, elapsed: Duration, refused: u64) -> Strin
     format!("result {counts}")
 }
 
-fn percentile(sorted: &[u32], percent: usize) -> u32 {
+/// The value below which so many percent of them are; of none, zero.
+pub fn percentile(sorted: &[u32], percent: usize) -> u32 {
     let at = (sorted.len() * percent / 100).min(sorted.len().saturating_sub(1));
     sorted.get(at).copied().unwrap_or_default()
 }

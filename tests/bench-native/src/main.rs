@@ -2,8 +2,10 @@
 //!
 //! `service` is what one would write instead of a filter: a points service behind Envoy, in memory or on Redis. `compares`
 //! writes to an engine without any gateway. `engine` is the embedded engine, optimised as a release is; `fill` puts many
-//! accounts into an engine. Standard output carries `ready ...` or `result {...}` and nothing else.
+//! accounts into an engine; `coherence` writes through one gateway and reads through another. Standard output carries `ready ...`, `paired ...`
+//! or `result {...}` and nothing else.
 
+mod coherence;
 mod compares;
 mod embedded;
 mod fill;
@@ -35,6 +37,8 @@ enum Command {
     Engine(embedded::Arguments),
     /// Write to an engine, one compare-and-put after the other on each of many tasks; prints `result {...}`.
     Compares(compares::Arguments),
+    /// Write through one gateway and read through another until SIGTERM; prints `paired all` and `result {...}`.
+    Coherence(coherence::Arguments),
     /// Copy one account's document to many other accounts; prints `result {...}`.
     Fill(fill::Arguments),
 }
@@ -58,6 +62,7 @@ fn run(command: Command) -> anyhow::Result<()> {
             Command::Service(arguments) => service::run(arguments).await,
             Command::Engine(arguments) => embedded::run(arguments).await,
             Command::Compares(arguments) => compares::run(arguments).await,
+            Command::Coherence(arguments) => coherence::run(arguments).await,
             Command::Fill(arguments) => fill::run(arguments).await,
         }
     })

@@ -97,7 +97,7 @@ pub fn run(plan: &Plan) -> anyhow::Result<Report> {
     let read: u64 = pass.samples.iter().map(|sample| sample.load.answered).sum();
     rows.push(pass);
     subject.check()?;
-    let fact = |name, value, unit| Fact { name, value, unit };
+    let fact = Fact::new;
     let (before, after) = (before as f64 / MIB, after as f64 / MIB);
     Ok(Report {
         name: "memory",

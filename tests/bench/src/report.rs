@@ -52,6 +52,42 @@ pub struct Fact {
     pub value: f64,
     /// Of what.
     pub unit: &'static str,
+    /// What was wanted; none: it is told for comparison only.
+    pub bar: Option<Bar>,
+}
+
+impl Fact {
+    /// Nothing is wanted of it.
+    #[must_use]
+    pub fn new(name: &'static str, value: f64, unit: &'static str) -> Self {
+        Self {
+            name,
+            value,
+            unit,
+            bar: None,
+        }
+    }
+
+    /// So much or less is wanted.
+    #[must_use]
+    pub fn at_most(self, bar: f64) -> Self {
+        let bar = Some(Bar::AtMost(bar));
+        Self { bar, ..self }
+    }
+
+    /// Exactly so much is wanted.
+    #[must_use]
+    pub fn exactly(self, bar: f64) -> Self {
+        let bar = Some(Bar::Exactly(bar));
+        Self { bar, ..self }
+    }
+
+    /// Whether the bar was met, if there is one.
+    #[must_use]
+    pub fn verdict(&self) -> Option<Verdict> {
+        let once = Spread::of(vec![self.value]);
+        self.bar.map(|bar| bar.verdict(once))
+    }
 }
 
 /// Which figure of two rows is compared.
@@ -99,6 +135,35 @@ pub enum Bar {
     AtLeast(f64),
     /// So much or less.
     AtMost(f64),
+    /// So much, no more and no less: of what is counted.
+    Exactly(f64),
+}
+
+impl Bar {
+    fn verdict(self, spread: Spread) -> Verdict {
+        let (median_reaches, best_reaches) = match self {
+            Self::AtLeast(bar) => (spread.median >= bar, spread.high >= bar),
+            Self::AtMost(bar) => (spread.median <= bar, spread.low <= bar),
+            Self::Exactly(bar) => {
+                let reached = spread.low == bar && spread.high == bar;
+                (reached, reached)
+            }
+        };
+        match (median_reaches, best_reaches) {
+            (true, _) => Verdict::Met,
+            (false, true) => Verdict::WithinSpread,
+            (false, false) => Verdict::Missed,
+        }
+    }
+
+    /// The figure, and what it is to the bar's owner.
+    fn parts(self) -> (f64, &'static str) {
+        match self {
+            Self::AtLeast(bar) => (bar, "at least"),
+            Self::AtMost(bar) => (bar, "at most"),
+            Self::Exactly(bar) => (bar, "exactly"),
+        }
+    }
 }
 
 /// One row's figure as a multiple of another's.
@@ -165,15 +230,7 @@ impl Ratio {
     /// Whether the bar was met, if there is one.
     #[must_use]
     pub fn verdict(&self) -> Option<Verdict> {
-        let (median_reaches, best_reaches) = match self.bar? {
-            Bar::AtLeast(bar) => (self.spread.median >= bar, self.spread.high >= bar),
-            Bar::AtMost(bar) => (self.spread.median <= bar, self.spread.low <= bar),
-        };
-        Some(match (median_reaches, best_reaches) {
-            (true, _) => Verdict::Met,
-            (false, true) => Verdict::WithinSpread,
-            (false, false) => Verdict::Missed,
-        })
+        self.bar.map(|bar| bar.verdict(self.spread))
     }
 }
 
@@ -218,11 +275,7 @@ pub fn write_json(reports: &[Report], path: &Path) -> anyhow::Result<()> {
 fn group_json(group: &Group) -> Value {
     let rows: Vec<Value> = group.rows.iter().map(row_json).collect();
     let ratios = group.ratios.iter().map(|ratio| {
-        let (bar, bar_is) = match ratio.bar {
-            None => (None, None),
-            Some(Bar::AtLeast(bar)) => (Some(bar), Some("at least")),
-            Some(Bar::AtMost(bar)) => (Some(bar), Some("at most")),
-        };
+        let (bar, bar_is) = ratio.bar.map(Bar::parts).unzip();
         json!({
             "name": ratio.name,
             "figure": ratio.figure.name(),
@@ -233,10 +286,17 @@ fn group_json(group: &Group) -> Value {
             "verdict": ratio.verdict().map(Verdict::words),
         })
     });
-    let facts = group
-        .facts
-        .iter()
-        .map(|fact| json!({ "name": fact.name, "value": fact.value, "unit": fact.unit }));
+    let facts = group.facts.iter().map(|fact| {
+        let (bar, bar_is) = fact.bar.map(Bar::parts).unzip();
+        json!({
+            "name": fact.name,
+            "value": fact.value,
+            "unit": fact.unit,
+            "bar": bar,
+            "bar_is": bar_is,
+            "verdict": fact.verdict().map(Verdict::words),
+        })
+    });
     json!({
         "title": group.title,
         "rows": rows,
@@ -303,6 +363,22 @@ mod tests {
             assert_eq!(ratio.verdict(), Some(expected), "{ratio:?}");
             ratio.bar = None;
             assert_eq!(ratio.verdict(), None);
+        }
+    }
+
+    #[test]
+    fn a_fact_meets_its_bar_or_misses_it() {
+        let fact = |value| Fact::new("slowest page", value, "ms");
+        let cases = [
+            (fact(5.0), None),
+            (fact(5.0).at_most(5.0), Some(Verdict::Met)),
+            (fact(5.1).at_most(5.0), Some(Verdict::Missed)),
+            (fact(0.0).exactly(0.0), Some(Verdict::Met)),
+            (fact(1.0).exactly(2.0), Some(Verdict::Missed)),
+            (fact(3.0).exactly(2.0), Some(Verdict::Missed)),
+        ];
+        for (fact, expected) in cases {
+            assert_eq!(fact.verdict(), expected, "{fact:?}");
         }
     }
 }

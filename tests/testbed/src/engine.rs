@@ -43,6 +43,18 @@ pub struct EngineBuilder {
     data: Option<PathBuf>,
     work: Option<PathBuf>,
     embedded: Option<PathBuf>,
+    member: Option<Member>,
+}
+
+/// One of several etcd processes that are one engine.
+#[derive(Debug)]
+pub(crate) struct Member {
+    /// Its name among them.
+    pub name: String,
+    /// Where the others find it.
+    pub peer_port: Port,
+    /// All of them, as `--initial-cluster` takes it.
+    pub cluster: String,
 }
 
 impl EngineBuilder {
@@ -72,16 +84,24 @@ impl EngineBuilder {
     /// # Errors
     /// When its program is missing, no port is free, or it ends or is not ready within a minute.
     pub fn start(self) -> Result<Engine> {
+        let mut engine = self.launch()?;
+        engine.wait_ready()?;
+        Ok(engine)
+    }
+
+    /// Starts the engine and does not wait: one member is not ready before another one is there.
+    pub(crate) fn launch(self) -> Result<Engine> {
         let work = WorkDir::open(self.work.as_deref())?;
         let data = self.data.unwrap_or_else(|| work.path().join("data"));
         std::fs::create_dir_all(&data).map_err(Error::file("create", &data))?;
-        let (port, peer_port) = (Port::free()?, Port::free()?);
+        let port = Port::free()?;
+        let member = self.member.map_or_else(Member::alone, Ok)?;
         let (program, args) = match self.kind {
             EngineKind::Embedded => (
                 self.embedded.map_or_else(paths::host_sim, Ok)?,
                 embedded_args(&port, &data),
             ),
-            EngineKind::Etcd => (tools::etcd()?, etcd_args(&port, &peer_port, &data)),
+            EngineKind::Etcd => (tools::etcd()?, etcd_args(&port, &member, &data)),
         };
         let process = Process::start(Command {
             name: format!("engine ({})", self.kind.name()),
@@ -93,16 +113,37 @@ impl EngineBuilder {
             },
             log: work.path().join("engine.log"),
         })?;
-        let mut engine = Engine {
+        Ok(Engine {
             process,
             kind: self.kind,
             port,
             data,
-            _peer_port: peer_port,
+            _peer_port: member.peer_port,
             _work: work,
-        };
-        engine.wait_ready()?;
-        Ok(engine)
+        })
+    }
+
+    /// Is that member of an etcd cluster.
+    pub(crate) fn member(mut self, member: Member) -> Self {
+        self.member = Some(member);
+        self
+    }
+}
+
+impl Member {
+    /// The only one.
+    fn alone() -> Result<Self> {
+        let (name, peer_port) = ("points".to_owned(), Port::free()?);
+        Ok(Self {
+            cluster: Self::entry(&name, &peer_port),
+            name,
+            peer_port,
+        })
+    }
+
+    /// What `--initial-cluster` says of one.
+    pub(crate) fn entry(name: &str, peer_port: &Port) -> String {
+        format!("{name}=http://{}", peer_port.address())
     }
 }
 
@@ -138,6 +179,7 @@ impl Engine {
             data: None,
             work: None,
             embedded: None,
+            member: None,
         }
     }
 
@@ -173,7 +215,7 @@ impl Engine {
         self.wait_ready()
     }
 
-    fn wait_ready(&mut self) -> Result<()> {
+    pub(crate) fn wait_ready(&mut self) -> Result<()> {
         let address = self.address();
         match self.kind {
             EngineKind::Embedded => self.process.wait_for_line("ready ", READY_BOUND).map(drop),
@@ -198,20 +240,19 @@ fn embedded_args(port: &Port, data: &Path) -> Vec<OsString> {
     ]
 }
 
-fn etcd_args(port: &Port, peer_port: &Port, data: &Path) -> Vec<OsString> {
+fn etcd_args(port: &Port, member: &Member, data: &Path) -> Vec<OsString> {
     let (client, peer) = (
         format!("http://{}", port.address()),
-        format!("http://{}", peer_port.address()),
+        format!("http://{}", member.peer_port.address()),
     );
     let mut args: Vec<OsString> = vec!["--data-dir".into(), data.into()];
-    let cluster = format!("points={peer}");
     let options = [
-        ("--name", "points"),
+        ("--name", member.name.as_str()),
         ("--listen-client-urls", client.as_str()),
         ("--advertise-client-urls", client.as_str()),
         ("--listen-peer-urls", peer.as_str()),
         ("--initial-advertise-peer-urls", peer.as_str()),
-        ("--initial-cluster", cluster.as_str()),
+        ("--initial-cluster", member.cluster.as_str()),
         ("--logger", "zap"),
         ("--log-outputs", "stderr"),
         ("--log-level", "warn"),

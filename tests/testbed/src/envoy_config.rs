@@ -88,6 +88,22 @@ impl EnvoyConfig {
         self.cluster_at(ENGINE_CLUSTER, "engine's endpoint", address)
     }
 
+    /// Finds an engine of several members: each is an endpoint of the engine's cluster, as the file advises.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when the place is gone.
+    pub fn engine_members(&mut self, members: &[SocketAddr]) -> Result<()> {
+        let endpoints = self.place("engine's endpoints", |root| {
+            named(
+                root.pointer_mut("/static_resources/clusters")?,
+                ENGINE_CLUSTER,
+            )?
+            .pointer_mut("/load_assignment/endpoints/0/lb_endpoints")
+        })?;
+        *endpoints = members.iter().copied().map(endpoint).collect();
+        Ok(())
+    }
+
     /// Leads the cluster `name` to `address`: one that stands in the file, as the development issuer's does, or else a new
     /// one, which is spoken to in the client's own version of HTTP, and in HTTP/1.1 by the filter.
     ///
@@ -218,7 +234,7 @@ fn cluster(name: &str, address: SocketAddr) -> Value {
         "connect_timeout": "1s",
         "load_assignment": {
             "cluster_name": name,
-            "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": socket_address(address) } }] }],
+            "endpoints": [{ "lb_endpoints": [endpoint(address)] }],
         },
         "typed_extension_protocol_options": {
             options: {
@@ -236,6 +252,10 @@ fn named<'a>(list: &'a mut Value, name: &str) -> Option<&'a mut Value> {
     list.as_array_mut()?
         .iter_mut()
         .find(|item| item["name"] == name)
+}
+
+fn endpoint(address: SocketAddr) -> Value {
+    json!({ "endpoint": { "address": socket_address(address) } })
 }
 
 fn socket_address(address: SocketAddr) -> Value {
@@ -326,6 +346,21 @@ mod tests {
             .collect();
         assert_eq!(prefixes, ["/orders/own", "/orders"]);
         assert_eq!(routes.1[2..], routes.0);
+    }
+
+    #[test]
+    fn an_engine_of_several_members_is_one_cluster() {
+        let committed = EnvoyConfig::committed().expect("the committed configuration");
+        let mut changed = committed.clone();
+        let members = [address(1), address(2), address(3)];
+        changed.engine_members(&members).expect("endpoints");
+        let text = changed.root.to_string();
+        for port in 1..=3 {
+            let expected = format!(r#""port_value":{port}}}"#);
+            assert_eq!(text.matches(&expected).count(), 1, "{expected} in {text}");
+        }
+        changed.engine_members(&[address(2379)]).expect("endpoints");
+        assert_eq!(changed.root, committed.root);
     }
 
     #[test]

@@ -46,7 +46,8 @@ impl GatewayKind {
 #[derive(Debug)]
 pub struct GatewayBuilder {
     kind: GatewayKind,
-    engine: SocketAddr,
+    /// One address, or one for each member.
+    engine: Vec<SocketAddr>,
     /// Clusters besides the engine's.
     clusters: BTreeMap<String, SocketAddr>,
     /// By prefix: the cluster that its requests go to.
@@ -87,6 +88,14 @@ impl GatewayBuilder {
     pub fn issuer(mut self, address: SocketAddr) -> Self {
         self.has_issuer = true;
         self.cluster(ISSUER_CLUSTER, address)
+    }
+
+    /// Finds the engine at all of these addresses, its members'. Envoy alone can: `host-sim` has one address for a cluster, and
+    /// takes the first.
+    #[must_use]
+    pub fn engine_members(mut self, members: Vec<SocketAddr>) -> Self {
+        self.engine = members;
+        self
     }
 
     /// Leads the cluster `name` to `address`, for what the filter itself asks there.
@@ -160,7 +169,7 @@ impl GatewayBuilder {
         let mut config = EnvoyConfig::committed()?;
         config.listen_on(port.address())?;
         config.admin_on(admin.address())?;
-        config.engine_at(self.engine)?;
+        config.engine_members(&self.engine)?;
         for (name, address) in &self.clusters {
             config.cluster(name, *address)?;
         }
@@ -208,9 +217,10 @@ impl GatewayBuilder {
             file.into(),
             "--workers".into(),
             self.workers.to_string().into(),
-            "--engine".into(),
-            self.engine.to_string().into(),
         ];
+        if let Some(engine) = self.engine.first() {
+            args.extend(["--engine".into(), engine.to_string().into()]);
+        }
         for (name, address) in &self.clusters {
             args.push("--cluster".into());
             args.push(format!("{name}={address}").into());
@@ -257,7 +267,7 @@ impl Gateway {
     pub fn of(kind: GatewayKind, engine: SocketAddr, plugin: Value) -> GatewayBuilder {
         GatewayBuilder {
             kind,
-            engine,
+            engine: vec![engine],
             clusters: BTreeMap::new(),
             routes: BTreeMap::new(),
             has_issuer: false,

@@ -14,6 +14,7 @@ mod error;
 mod gateway;
 mod http;
 mod issuer;
+mod members;
 mod paths;
 mod plugin;
 mod ports;
@@ -32,6 +33,7 @@ pub use error::{Error, Result};
 pub use gateway::{Gateway, GatewayBuilder, GatewayKind};
 pub use http::{Request, Response, exchange};
 pub use issuer::{Issuer, IssuerBuilder};
+pub use members::Members;
 pub use paths::{
     cargo_target_dir, dev_dir, envoy_yaml, host_sim, target_dir, wasm, workspace_root,
 };

@@ -1,6 +1,6 @@
 //! The table for people: a line a row, medians with lowest and highest behind them.
 
-use super::{Bar, Group, Report, Verdict, flood_rate};
+use super::{Group, Report, Verdict, flood_rate};
 use crate::measure::{Row, Sample, Spread};
 
 /// Of the columns; a longer text moves its line, and nothing is cut.
@@ -39,12 +39,32 @@ pub(super) fn of(report: &Report) -> String {
 
 fn facts(group: &Group) -> impl Iterator<Item = String> {
     group.facts.iter().map(|fact| {
-        let value = match fact.value {
-            small if small.abs() < 100.0 => format!("{small:.1}"),
-            large => thousands(large),
-        };
-        format!("  {}: {value} {}", fact.name, fact.unit)
+        let bar = fact.bar.map(|bar| {
+            let (bar, is) = bar.parts();
+            format!(", bar {is} {}", short(bar))
+        });
+        let verdict = fact
+            .verdict()
+            .map(|verdict| format!(": {}", verdict.words()));
+        format!(
+            "  {}: {} {}{}{}",
+            fact.name,
+            short(fact.value),
+            fact.unit,
+            bar.unwrap_or_default(),
+            verdict.unwrap_or_default()
+        )
     })
+}
+
+/// What is counted as a whole number, what is measured with what can be told apart.
+fn short(value: f64) -> String {
+    match value {
+        whole if whole.fract() == 0.0 => thousands(whole),
+        small if small.abs() < 10.0 => format!("{small:.2}"),
+        middling if middling.abs() < 100.0 => format!("{middling:.1}"),
+        large => thousands(large),
+    }
 }
 
 fn line(row: &Row) -> String {
@@ -84,11 +104,10 @@ fn line(row: &Row) -> String {
 
 fn ratios(group: &Group) -> impl Iterator<Item = String> {
     group.ratios.iter().map(|ratio| {
-        let bar = match ratio.bar {
-            None => String::new(),
-            Some(Bar::AtLeast(bar)) => format!(", bar at least {bar:.2}"),
-            Some(Bar::AtMost(bar)) => format!(", bar at most {bar:.2}"),
-        };
+        let bar = ratio.bar.map_or_else(String::new, |bar| {
+            let (bar, is) = bar.parts();
+            format!(", bar {is} {bar:.2}")
+        });
         let verdict = ratio.verdict().map(Verdict::words);
         let cpu = ratio.cpu.map(hundredths);
         format!(
