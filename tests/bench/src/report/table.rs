@@ -13,8 +13,12 @@ pub(super) fn of(report: &Report) -> String {
     let mut lines = vec![
         format!("{}: {}", report.name, report.setting),
         format!("machine: {}", report.machine.words()),
-        "medians of the rounds (lowest to highest); CPU is that of all server processes".to_owned(),
     ];
+    if report.groups.iter().any(|group| !group.rows.is_empty()) {
+        let words =
+            "medians of the rounds (lowest to highest); CPU is that of all server processes";
+        lines.push(words.to_owned());
+    }
     for group in &report.groups {
         lines.push(String::new());
         if group.rows.is_empty() {
