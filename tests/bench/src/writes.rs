@@ -7,6 +7,7 @@
 
 mod ratios;
 
+use anyhow::ensure;
 use serde_json::json;
 use testbed::{Algorithm, DevKeys, EngineKind};
 
@@ -25,6 +26,13 @@ use crate::tokens;
 
 /// Connections of the loads, and how many accounts each load goes round.
 const LEVELS: [(u16, u64); 4] = [(1, 2048), (16, 8192), (64, 16_384), (256, 32_768)];
+/// Room for the copies of all accounts of the loads, which grow with every write: what a miss costs is `memory`'s question.
+const CACHE_BYTES: u64 = 1024 * 1024 * 1024;
+/// Calls under way at a time where each carries one write.
+const UNBATCHED_IN_FLIGHT: u16 = 256;
+/// Connections and seconds of the runs that read each account once.
+const WARM_CONNECTIONS: u16 = 128;
+const WARM_SECONDS: u16 = 1;
 /// Connections that write to the hot account.
 const HOT_CONNECTIONS: u16 = 64;
 /// An account is hot for so many writes, then the next one is: its history does not grow without end.
@@ -119,7 +127,7 @@ impl Bench<'_> {
         self.prepare_model(&ours)?;
         let mut groups = Vec::new();
         for (connections, accounts) in LEVELS {
-            let loads = self.loads(&engine, &ours, connections, accounts)?;
+            let loads = self.loads(&engine, &ours, unbatched.as_ref(), connections, accounts)?;
             groups.push(self.level_on_etcd(&engine, &ours, unbatched.as_ref(), &loads)?);
         }
         groups.push(self.hot_account(&engine, &ours)?);
@@ -136,7 +144,7 @@ impl Bench<'_> {
         self.prepare_model(&ours)?;
         let mut groups = Vec::new();
         for (connections, accounts) in LEVELS {
-            let loads = self.loads(&engine, &ours, connections, accounts)?;
+            let loads = self.loads(&engine, &ours, None, connections, accounts)?;
             let rows = [
                 named("ours: addPoints", Run::new(&ours, &loads.add)),
                 named("ours: redeemPoints", Run::new(&ours, &loads.redeem)),
@@ -224,7 +232,10 @@ impl Bench<'_> {
         let mut plugin = gates::product(&self.keys, Cache::On)?;
         if let Some(max_batch) = max_batch {
             plugin["engine"]["max_batch"] = json!(max_batch);
+            // One call a write, and as many under way as there are writes: nothing else holds them back.
+            plugin["engine"]["max_in_flight"] = json!(UNBATCHED_IN_FLIGHT);
         }
+        plugin["cache_bytes"] = json!(CACHE_BYTES);
         let setup = Setup {
             engine: Some(engine.address()),
             beside: vec![engine.pid()],
@@ -264,10 +275,11 @@ impl Bench<'_> {
         &self,
         engine: &Engine,
         ours: &Subject,
+        unbatched: Option<&Subject>,
         connections: u16,
         accounts: u64,
     ) -> anyhow::Result<Loads> {
-        let make = |kind: &str, action: &str, body: &str| -> anyhow::Result<Closed> {
+        let make = |kind: &str, action: &str, body: &str| -> anyhow::Result<(Closed, String)> {
             let prefix = format!("{kind}-{connections}-");
             let fill = Fill {
                 program: self.plan.builds.native.clone(),
@@ -283,14 +295,35 @@ impl Bench<'_> {
             let points = u64::from(MODEL_POINTS) * MODEL_ENTRIES as u64;
             crate::asking::expect_body(ours.address(), &last, self.token(), &points.to_string())?;
             let requests = Requests::post(&path, &self.tokens, body)?.numbered(accounts);
-            Closed::new(connections, requests)
+            let account = format!("/reward-points/customer/{prefix}{{n}}");
+            Ok((Closed::new(connections, requests)?, account))
         };
+        let (add, added) = make("add", "addPoints", ADD)?;
+        let (redeem, redeemed) = make("redeem", "redeemPoints", REDEEM)?;
+        let (add_unbatched, unbatched_accounts) = make("single", "addPoints", ADD)?;
+        for account in [added, redeemed] {
+            self.warm(ours, &account, accounts)?;
+        }
+        if let Some(unbatched) = unbatched {
+            self.warm(unbatched, &unbatched_accounts, accounts)?;
+        }
         Ok(Loads {
             connections,
-            add: make("add", "addPoints", ADD)?,
-            redeem: make("redeem", "redeemPoints", REDEEM)?,
-            add_unbatched: make("single", "addPoints", ADD)?,
+            add,
+            redeem,
+            add_unbatched,
         })
+    }
+
+    /// Reads each account once: the gateway knows its revision then, as the native client does from the beginning.
+    fn warm(&self, subject: &Subject, account: &str, accounts: u64) -> anyhow::Result<()> {
+        let requests = Requests::get(account, &self.tokens)?.numbered(accounts);
+        let reads = Closed::new(WARM_CONNECTIONS, requests)?;
+        while reads.sent() < accounts {
+            ensure!(!testbed::interrupted(), "interrupted");
+            Run::new(subject, &reads).measure(WARM_SECONDS)?;
+        }
+        Ok(())
     }
 }
 
