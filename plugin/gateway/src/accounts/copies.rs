@@ -8,7 +8,6 @@
 //! copy is good for, too.
 
 mod documents;
-mod fed;
 mod fronts;
 mod layout;
 mod record;

@@ -31,13 +31,19 @@ impl Freshness {
         })
     }
 
-    /// Whether a copy of this epoch may be answered with at `now_ms`: whatever it lacks was committed at most
-    /// `max_staleness_ms` ago.
+    /// How long ago, in milliseconds, whatever a current copy lacks was committed at most, as of `now_ms`; none when that is
+    /// more than `most_ms`, or not known: no copy may be answered with then.
     #[must_use]
-    pub fn serves(&self, copy_epoch: u32, now_ms: i64, max_staleness_ms: i64) -> bool {
+    pub fn age_ms(&self, now_ms: i64, most_ms: i64) -> Option<i64> {
         // A moment ahead of now was noted before the clock was set back, and says nothing.
         let age_ms = now_ms.saturating_sub(self.confirmed_at_ms);
-        copy_epoch == self.epoch && (0..=max_staleness_ms).contains(&age_ms)
+        (0..=most_ms).contains(&age_ms).then_some(age_ms)
+    }
+
+    /// Whether a copy of this store and epoch is current.
+    #[must_use]
+    pub fn covers(&self, store: StoreId, epoch: u32) -> bool {
+        store == self.store && epoch == self.epoch
     }
 }
 
@@ -92,18 +98,28 @@ mod tests {
     #[test]
     fn copies_of_the_epoch_are_served_for_as_long_as_they_are_known_to_be_fresh() {
         let freshness = Freshness::of(&record()).expect("a feed that has begun");
-        for (epoch, now_ms, expected) in [
-            (3, 999, false),
-            (3, 1_000, true),
-            (3, 1_500, true),
-            (3, 1_501, false),
-            (2, 1_000, false),
-            (4, 1_000, false),
-            (0, 1_000, false),
-            (3, i64::MIN, false),
-            (3, i64::MAX, false),
+        for (now_ms, expected) in [
+            (999, None),
+            (1_000, Some(0)),
+            (1_500, Some(500)),
+            (1_501, None),
+            (i64::MIN, None),
+            (i64::MAX, None),
         ] {
-            assert_eq!(freshness.serves(epoch, now_ms, 500), expected, "{now_ms}");
+            assert_eq!(freshness.age_ms(now_ms, 500), expected, "{now_ms}");
+        }
+        for (store, epoch, expected) in [
+            (STORE, 3, true),
+            (STORE, 2, false),
+            (STORE, 4, false),
+            (STORE, 0, false),
+            (StoreId(6), 3, false),
+        ] {
+            assert_eq!(
+                freshness.covers(store, epoch),
+                expected,
+                "{store:?} {epoch}"
+            );
         }
         assert_eq!(Freshness::of(&Record::new([0; 16])), None);
     }

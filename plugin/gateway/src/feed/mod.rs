@@ -39,6 +39,7 @@
 
 mod beat;
 mod freshness;
+mod held;
 mod record;
 #[cfg(test)]
 mod tests;

@@ -31,13 +31,9 @@ impl Worker {
     ) -> Option<Glance> {
         // Taken before the copy is read: what is learned later may say more than the copy holds.
         let known = self.freshness(self.lines.lane_of(key))?;
-        let age_ms = now.as_millis().saturating_sub(known.confirmed_at_ms);
-        // A moment ahead of now was noted before the clock was set back, and says nothing.
-        if !(0..=bound.max_age_ms).contains(&age_ms) {
-            return None;
-        }
+        let age_ms = known.age_ms(now.as_millis(), bound.max_age_ms)?;
         let front = self.copies.front(host, key.digest())?;
-        let current = front.store == known.store && front.epoch == known.epoch;
+        let current = known.covers(front.store, front.epoch);
         let recent = front.revision >= bound.at_least || known.seen >= bound.at_least;
         (current && recent).then_some(Glance { front, age_ms })
     }

@@ -5,7 +5,6 @@ use ledger::State;
 use crate::accounts::copies::{AccountCopy, Copies, Kept, Standing};
 use crate::accounts::keys::AccountKey;
 use crate::engine::{Found, StoreId};
-use crate::feed::may_confirm;
 use crate::host::Host;
 
 /// How often what was learned is offered to the copies when others write there all the time: what was acknowledged here
@@ -22,8 +21,9 @@ pub struct Context<'a, H> {
     pub steady_ms: i64,
     /// The store that last answered for this account's cluster.
     pub store: Option<StoreId>,
-    /// The name of this account's cluster.
-    pub cluster: &'a str,
+    /// To which epoch a copy may be confirmed that this store answered at this revision; asked when the copy is held. Who
+    /// keeps copies current knows it.
+    pub may_confirm: &'a dyn Fn(StoreId, i64) -> Option<u32>,
 }
 
 impl<H: Host> Context<'_, H> {
@@ -51,7 +51,7 @@ impl<H: Host> Context<'_, H> {
                     let _ = self
                         .copies
                         .confirm(host, account, known.store, known.revision, || {
-                            may_confirm(host, self.cluster, known.store, at)
+                            (self.may_confirm)(known.store, at)
                         });
                     return;
                 }

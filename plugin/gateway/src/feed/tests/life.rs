@@ -21,10 +21,15 @@ fn a_feed_begins_where_the_engine_is() {
     // Nothing is proved yet.
     let now_ms = bench.now().wall_ms;
     let freshness = bench.vms[0].feed.freshness().expect("begun");
-    assert!(!freshness.serves(record.epoch, now_ms, i64::from(MAX_STALENESS_MS)));
+    assert!(freshness.covers(record.store, record.epoch));
+    assert_eq!(freshness.age_ms(now_ms, i64::from(MAX_STALENESS_MS)), None);
     bench.settle();
     let freshness = bench.vms[0].feed.freshness().expect("begun");
-    assert!(freshness.serves(record.epoch, now_ms, i64::from(MAX_STALENESS_MS)));
+    assert!(freshness.covers(record.store, record.epoch));
+    assert_eq!(
+        freshness.age_ms(now_ms, i64::from(MAX_STALENESS_MS)),
+        Some(0)
+    );
     assert_eq!(freshness.confirmed_at_ms, now_ms);
     assert_eq!(freshness.seen, 2, "its own heartbeat");
     assert_eq!(
@@ -53,10 +58,12 @@ fn an_idle_feed_stays_fresh_and_costs_three_puts_in_the_time_allowed() {
     let calls = bench.vms[0].calls;
     for _ in 0..180 {
         bench.pass(50);
-        let (now_ms, epoch) = (bench.now().wall_ms, bench.record().epoch);
+        let (now_ms, record) = (bench.now().wall_ms, bench.record());
         for vm in &bench.vms {
             let freshness = vm.feed.freshness().expect("begun");
-            assert!(freshness.serves(epoch, now_ms, i64::from(MAX_STALENESS_MS) / 2));
+            assert!(freshness.covers(record.store, record.epoch));
+            let age_ms = freshness.age_ms(now_ms, i64::from(MAX_STALENESS_MS) / 2);
+            assert!(age_ms.is_some());
         }
     }
     // 9,000 ms, each 300 ms one.

@@ -10,6 +10,7 @@ use crate::accounts::line::{Context, Line, Settled};
 use crate::engine::{
     Answer, Call, CallId, Commit, CommitAnswer, MalformedAnswer, StoreId, read_commits, read_found,
 };
+use crate::feed::may_confirm;
 use crate::host::{Counter, Host};
 use crate::worker::numbers::Numbers;
 use crate::worker::pipe::{Batch, FULL_BATCH_BYTES};
@@ -50,14 +51,9 @@ impl Lines {
         host: &H,
     ) -> Option<Call> {
         let limit = self.lanes.get(place)?.commits.batch_limit();
-        let (copies, cluster, store) = self.around(place)?;
-        let context = Context {
-            host,
-            copies: &copies,
-            steady_ms: now_ms,
-            store,
-            cluster: &cluster,
-        };
+        let around = self.around(place)?;
+        let may_confirm = around.may_confirm(host);
+        let context = around.context(host, now_ms, &may_confirm);
         let mut parts: Vec<(LineId, Commit)> = Vec::new();
         let (mut bytes, mut last_ms) = (0_usize, 0);
         while parts.len() < limit && bytes < FULL_BATCH_BYTES {
@@ -151,16 +147,11 @@ impl Lines {
                     },
                 );
         }
-        let Some((copies, cluster, store)) = self.around(place) else {
+        let Some(around) = self.around(place) else {
             return;
         };
-        let context = Context {
-            host,
-            copies: &copies,
-            steady_ms: now_ms,
-            store,
-            cluster: &cluster,
-        };
+        let may_confirm = around.may_confirm(host);
+        let context = around.context(host, now_ms, &may_confirm);
         self.hand_out(ids, answers, &context, |line, answer, settled| {
             line.commit_answered(call, answer, &context, settled)
         });
@@ -182,16 +173,11 @@ impl Lines {
             let found = answers.iter().flatten().flatten().next();
             lane.store = found.map_or(lane.store, |found| Some(found.store));
         }
-        let Some((copies, cluster, store)) = self.around(place) else {
+        let Some(around) = self.around(place) else {
             return;
         };
-        let context = Context {
-            host,
-            copies: &copies,
-            steady_ms: now_ms,
-            store,
-            cluster: &cluster,
-        };
+        let may_confirm = around.may_confirm(host);
+        let context = around.context(host, now_ms, &may_confirm);
         self.hand_out(ids, answers, &context, |line, answer, settled| {
             line.read_answered(call, answer, &context, settled)
         });
@@ -227,10 +213,41 @@ impl Lines {
         }
     }
 
-    /// What surrounds the lines of the cluster at this place, apart from the host.
-    fn around(&self, place: usize) -> Option<(Rc<Copies>, Rc<str>, Option<StoreId>)> {
+    /// What surrounds the lines of the cluster at this place.
+    fn around(&self, place: usize) -> Option<Around> {
         let lane = self.lanes.get(place)?;
-        let copies = Rc::clone(&self.copies);
-        Some((copies, Rc::clone(&lane.cluster), lane.store))
+        Some(Around {
+            copies: Rc::clone(&self.copies),
+            cluster: Rc::clone(&lane.cluster),
+            store: lane.store,
+        })
+    }
+}
+
+/// What surrounds the lines of one cluster, apart from the host. Shared, so that the lines themselves can be changed.
+struct Around {
+    copies: Rc<Copies>,
+    cluster: Rc<str>,
+    store: Option<StoreId>,
+}
+
+impl Around {
+    fn may_confirm<H: Host>(&self, host: &H) -> impl Fn(StoreId, i64) -> Option<u32> {
+        |store, at| may_confirm(host, &self.cluster, store, at)
+    }
+
+    fn context<'a, H>(
+        &'a self,
+        host: &'a H,
+        steady_ms: i64,
+        may_confirm: &'a dyn Fn(StoreId, i64) -> Option<u32>,
+    ) -> Context<'a, H> {
+        Context {
+            host,
+            copies: &self.copies,
+            steady_ms,
+            store: self.store,
+            may_confirm,
+        }
     }
 }

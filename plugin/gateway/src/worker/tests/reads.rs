@@ -23,7 +23,7 @@ fn watching(config: crate::config::Config, gateways: &[usize]) -> World {
 fn is_current(world: &World, node: usize) -> bool {
     let now = world.clock.get();
     let known = world.nodes[node].worker.freshness(0);
-    known.is_some_and(|it| it.serves(it.epoch, now, 1000))
+    known.is_some_and(|it| it.age_ms(now, 1000).is_some())
 }
 
 fn balance() -> Request {

@@ -1,10 +1,10 @@
 //! How the feed brings a change to the copy of its account.
 
-use super::{AccountCopy, Copies, Kept, Standing};
+use super::{HeldCopies, NotRefreshed};
+use crate::accounts::copies::{AccountCopy, Copies, Front, Kept, Standing};
 use crate::accounts::document;
 use crate::accounts::keys::AccountDigest;
 use crate::engine::{Change, StoreId};
-use crate::feed::{HeldCopies, NotRefreshed};
 use crate::host::Host;
 
 impl HeldCopies for Copies {
@@ -20,7 +20,7 @@ impl HeldCopies for Copies {
             return Ok(());
         };
         // Most changes are of accounts that are not held, or were made here: they cost one look.
-        let is_news = |held: &super::Front| held.store == store && held.revision < change.revision;
+        let is_news = |held: &Front| held.store == store && held.revision < change.revision;
         if self.front(host, &account).filter(is_news).is_none() {
             return Ok(());
         }
