@@ -41,6 +41,24 @@ pub(crate) fn post(
     Ok(())
 }
 
+/// Makes the account that others are copies of: so many adds of so many points.
+pub(crate) fn make_model(
+    server: SocketAddr,
+    authorization: &str,
+    customer: &str,
+    entries: u32,
+    points: u32,
+) -> anyhow::Result<()> {
+    let path = format!("/reward-points/customer/{customer}/addPoints");
+    let body = format!(
+        r#"{{"points":{points},"description":"a purchase in the shop of the main street"}}"#
+    );
+    for _ in 0..entries {
+        post(server, &path, authorization, &body)?;
+    }
+    Ok(())
+}
+
 /// Adds points to customers `prefix`0, `prefix`1, …
 pub(crate) fn add_points(
     server: SocketAddr,

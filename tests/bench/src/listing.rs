@@ -9,10 +9,10 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
-use serde_json::{Value, json};
+use serde_json::Value;
 use testbed::{Algorithm, DevKeys, EngineKind, Request};
 
-use crate::asking::{expect_body, post};
+use crate::asking::{expect_body, make_model};
 use crate::builds::Builds;
 use crate::gates::{self, Cache};
 use crate::load::Fill;
@@ -108,12 +108,7 @@ pub fn run(plan: &Plan) -> anyhow::Result<Report> {
 }
 
 fn fill(plan: &Plan, engine: &Engine, server: SocketAddr, token: &str) -> anyhow::Result<()> {
-    let body =
-        json!({ "points": POINTS, "description": "a purchase in the shop of the main street" });
-    let path = format!("/reward-points/customer/{MODEL}/addPoints");
-    for _ in 0..MODEL_ENTRIES {
-        post(server, &path, token, &body.to_string())?;
-    }
+    make_model(server, token, MODEL, MODEL_ENTRIES, POINTS)?;
     progress(&format!("putting {} accounts into etcd", plan.accounts));
     let fill = Fill {
         program: plan.builds.native.clone(),

@@ -9,7 +9,7 @@ use anyhow::{Context as _, ensure};
 use serde_json::json;
 use testbed::{Algorithm, DevKeys, EngineKind};
 
-use crate::asking::{add_points, expect_body, post};
+use crate::asking::{add_points, expect_body, make_model};
 use crate::builds::Builds;
 use crate::gates::{self, Cache};
 use crate::load::{Closed, Fill, Requests};
@@ -154,12 +154,7 @@ fn customer(prefix: &str) -> String {
 
 /// Puts the many into the engine; how many bytes a document has.
 fn fill(plan: &Plan, engine: &Engine, server: SocketAddr, token: &str) -> anyhow::Result<u64> {
-    let body =
-        json!({ "points": POINTS, "description": "a purchase in the shop of the main street" });
-    for _ in 0..MODEL_ENTRIES {
-        let path = format!("/reward-points/customer/{MODEL}/addPoints");
-        post(server, &path, token, &body.to_string())?;
-    }
+    make_model(server, token, MODEL, MODEL_ENTRIES, POINTS)?;
     progress(&format!("putting {} accounts into etcd", plan.accounts));
     let fill = Fill {
         program: plan.builds.native.clone(),

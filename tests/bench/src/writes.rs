@@ -11,7 +11,7 @@ use anyhow::ensure;
 use serde_json::json;
 use testbed::{Algorithm, DevKeys, EngineKind};
 
-use crate::asking::post;
+use crate::asking::{expect_body, make_model};
 use crate::builds::Builds;
 use crate::gates::{self, Cache};
 use crate::load::{Closed, Compares, Fill, Requests};
@@ -43,7 +43,7 @@ const CHANNELS: [u16; 2] = [1, 4];
 const TOKENS: usize = 8;
 /// The account that all others are copies of: some history, and points enough for any run.
 const MODEL: &str = "model";
-const MODEL_ENTRIES: usize = 3;
+const MODEL_ENTRIES: u32 = 3;
 const MODEL_POINTS: u32 = 500_000_000;
 const ADD: &str = r#"{"points":5,"description":"order 4711"}"#;
 const REDEEM: &str = r#"{"points":1,"description":"voucher 4711"}"#;
@@ -258,12 +258,13 @@ impl Bench<'_> {
     }
 
     fn prepare_model(&self, ours: &Subject) -> anyhow::Result<()> {
-        let path = format!("/reward-points/customer/{MODEL}/addPoints");
-        let body = json!({ "points": MODEL_POINTS, "description": "a purchase in the shop of the main street" });
-        for _ in 0..MODEL_ENTRIES {
-            post(ours.address(), &path, self.token(), &body.to_string())?;
-        }
-        Ok(())
+        make_model(
+            ours.address(),
+            self.token(),
+            MODEL,
+            MODEL_ENTRIES,
+            MODEL_POINTS,
+        )
     }
 
     fn token(&self) -> &str {
@@ -292,8 +293,8 @@ impl Bench<'_> {
             let path = format!("/reward-points/customer/{prefix}{{n}}/{action}");
             // The gateway must take a copy for what it is: another account would be opened anew, unseen.
             let last = format!("/reward-points/customer/{prefix}{}", accounts - 1);
-            let points = u64::from(MODEL_POINTS) * MODEL_ENTRIES as u64;
-            crate::asking::expect_body(ours.address(), &last, self.token(), &points.to_string())?;
+            let points = u64::from(MODEL_POINTS) * u64::from(MODEL_ENTRIES);
+            expect_body(ours.address(), &last, self.token(), &points.to_string())?;
             let requests = Requests::post(&path, &self.tokens, body)?.numbered(accounts);
             let account = format!("/reward-points/customer/{prefix}{{n}}");
             Ok((Closed::new(connections, requests)?, account))

@@ -6,6 +6,7 @@
 mod apt;
 mod envoy;
 mod etcd;
+mod packaged;
 mod redis;
 mod wrk;
 
@@ -17,8 +18,9 @@ use std::time::Duration;
 pub use envoy::envoy;
 pub(crate) use etcd::environment as etcd_environment;
 pub use etcd::etcd;
-pub use redis::{Redis, redis};
-pub use wrk::{Wrk, wrk};
+pub use packaged::Packaged;
+pub use redis::redis;
+pub use wrk::wrk;
 
 use crate::attend::attend_quietly;
 use crate::{Error, Result, interrupted};

@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 use tempfile::NamedTempFile;
-use testbed::tools::Wrk;
+use testbed::tools::Packaged;
 
 use super::{PATH, Requests};
 
@@ -29,7 +29,7 @@ const RESULT: &str = "result ";
 /// Requests to be sent over and over.
 #[derive(Debug)]
 pub struct Closed {
-    wrk: Wrk,
+    wrk: Packaged,
     connections: u16,
     requests: Requests,
     script: NamedTempFile,
