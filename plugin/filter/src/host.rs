@@ -128,6 +128,11 @@ impl Host for ProxyHost {
         hostcalls::set_shared_data(key, Some(value), Some(version)).map_err(|_| Mismatch)
     }
 
+    fn shared_touch(&self, key: &str) {
+        // Envoy takes it always.
+        let _ = hostcalls::set_shared_data(key, None, None);
+    }
+
     fn check_signature(&self, check: &SignatureCheck<'_>) -> NativeVerdict {
         let arguments = verify_signature::arguments(check);
         match foreign::call(verify_signature::FUNCTION, &arguments) {

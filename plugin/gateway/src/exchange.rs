@@ -199,7 +199,7 @@ impl Exchange {
                 .check_body(total_bytes, worker.config().max_body_bytes)
                 .map(|()| Reached::Body(accepted)),
             (State::AwaitsBody(accepted), Input::Body(bytes)) => {
-                (*accepted).ask(bytes, worker.config(), host).map(into_job)
+                (*accepted).ask(bytes, worker, host).map(into_job)
             }
             (State::AwaitsBody(_), Input::BodyLost) => Err(Failure::Unavailable),
             (State::AwaitsOutcome(asked, fallback), Input::News(News::Outcome(outcome))) => {

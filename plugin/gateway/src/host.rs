@@ -317,6 +317,10 @@ pub trait Host {
     /// [`Mismatch`] when the entry is not as `when` says; nothing is written then.
     fn shared_set(&self, key: &str, value: &[u8], when: When) -> Result<(), Mismatch>;
 
+    /// Gives an entry that never has content another version, so that whoever remembers the last one sees that something
+    /// has changed. The only write that asks for nothing: there is nothing to overwrite.
+    fn shared_touch(&self, key: &str);
+
     /// Checks a signature outside the module, many times faster than it could be done inside. Whether a host does it, and
     /// does it right, is found out once by [`crate::access::NativeCrypto::detect`].
     fn check_signature(&self, check: &SignatureCheck<'_>) -> NativeVerdict;

@@ -30,11 +30,12 @@ use self::lines::{LineId, Lines};
 use self::numbers::Numbers;
 use self::steady::SteadyClock;
 use self::sweepers::Sweepers;
-use crate::accounts::copies::Copies;
+use crate::access::Tenant;
+use crate::accounts::copies::{Copies, Near};
 use crate::accounts::errand::Errand;
 use crate::accounts::history::Recall;
 use crate::accounts::job::{Job, Outcome, Wanted};
-use crate::accounts::keys::AccountKey;
+use crate::accounts::keys::{AccountKey, CustomerId, Keys};
 use crate::accounts::line::{Seat, Settled};
 use crate::config::Config;
 use crate::config_error::ConfigError;
@@ -76,6 +77,8 @@ pub struct Worker {
     /// The job of each exchange that waits.
     tickets: BTreeMap<ExchangeId, u64>,
     copies: Rc<Copies>,
+    near: Near,
+    keys: Keys,
     lines: Lines,
     errands: Errands,
     numbers: Numbers,
@@ -121,6 +124,8 @@ impl Worker {
             feeds: Feeds::new(&config, Rc::clone(&copies)),
             sweepers: Sweepers::new(&config),
             copies,
+            near: Near::default(),
+            keys: Keys::default(),
             config,
             policy: Rc::new(policy),
             gate,
@@ -159,6 +164,12 @@ impl Worker {
     ) -> Result<Admission, NotAdmitted> {
         let now = self.clock.moment(host);
         self.gate.authenticate(exchange, authorization, now, host)
+    }
+
+    /// The key of one customer's account.
+    #[must_use]
+    pub fn account_key(&self, tenant: &Tenant, customer: &CustomerId) -> AccountKey {
+        self.keys.of(tenant, customer)
     }
 
     /// Takes the calls to make: all that waits goes into as few as it fits into.

@@ -10,6 +10,7 @@
 mod documents;
 mod fronts;
 mod layout;
+mod near;
 mod record;
 #[cfg(test)]
 mod tests;
@@ -19,10 +20,11 @@ use bytes::Bytes;
 use self::fronts::Offer;
 pub use self::layout::{CACHE_BYTES, DEFAULT_CACHE_BYTES, MAX_HELD_BYTES};
 use self::layout::{Class, Layout};
+pub use self::near::Near;
 pub use self::record::{Front, Standing};
 use super::keys::AccountDigest;
 use crate::engine::StoreId;
-use crate::host::{Host, Shared, When};
+use crate::host::{Host, Shared, SharedVersion, When};
 
 /// How often a write to an entry is tried when other workers write the same entry at the same time. Each failure is another
 /// worker's success within the few microseconds between a read and a write, so this many in a row do not happen.
@@ -102,6 +104,32 @@ impl Copies {
         }
     }
 
+    /// What changes whenever the front of this account does, and perhaps when it does not; none before the first time.
+    /// Whoever took it before [`Self::front`] and finds the same again has a front that is still as it was.
+    fn version(&self, host: &impl Host, account: &AccountDigest) -> Option<SharedVersion> {
+        match host.shared_get(self.layout.stripe_name(account)) {
+            Shared::Erased(version) => Some(version),
+            // It never has content, unless somebody else writes under our names.
+            Shared::Absent | Shared::Held(..) => None,
+        }
+    }
+
+    /// Writes what `next` makes of the entry with an account's front, and makes it known that it was written. Returns false
+    /// when it was given up.
+    fn replace_front(
+        &self,
+        host: &impl Host,
+        account: &AccountDigest,
+        next: impl FnMut(&[u8]) -> Option<Vec<u8>>,
+    ) -> bool {
+        let replaced = replace(host, &self.layout.front_name(account), next);
+        if matches!(replaced, Replaced::Written) {
+            // Behind the write, and before anybody is told of it: whoever sees the new version reads the new front.
+            host.shared_touch(self.layout.stripe_name(account));
+        }
+        !matches!(replaced, Replaced::GivenUp)
+    }
+
     /// The document that a front belongs to, if it is held: one read of shared data.
     #[must_use]
     pub fn document(
@@ -177,7 +205,7 @@ impl Copies {
         mut epoch: impl FnMut() -> Option<u32>,
     ) -> bool {
         let mut confirmed = false;
-        let written = replace(host, &self.layout.front_name(account), |set| {
+        let written = self.replace_front(host, account, |set| {
             confirmed = false;
             let held = fronts::find(set, account)
                 .filter(|it| it.store == store && it.revision == revision)?;
@@ -213,10 +241,8 @@ impl Copies {
         // The front first: it decides whether this is news. Until the document follows, the two disagree, and the document
         // counts as not held.
         let mut kept = Kept::GivenUp;
-        let written = replace(
-            host,
-            &self.layout.front_name(account),
-            |set| match fronts::offer(set, account, &front, wanted) {
+        let written = self.replace_front(host, account, |set| {
+            match fronts::offer(set, account, &front, wanted) {
                 Offer::Set(set) => {
                     kept = Kept::Held;
                     Some(set)
@@ -225,8 +251,8 @@ impl Copies {
                     kept = reason;
                     None
                 }
-            },
-        );
+            }
+        });
         if !written {
             return Kept::GivenUp;
         }
@@ -247,9 +273,22 @@ impl Copies {
     }
 }
 
+/// What has become of an entry.
+enum Replaced {
+    Written,
+    /// It was to stay.
+    Stays,
+    /// Others were faster each time.
+    GivenUp,
+}
+
 /// Writes what `next` makes of an entry (of nothing, when there is none), again if others write in between. `next` answers
-/// none when the entry is to stay. Returns false when it was given up.
-fn replace(host: &impl Host, name: &str, mut next: impl FnMut(&[u8]) -> Option<Vec<u8>>) -> bool {
+/// none when the entry is to stay.
+fn replace(
+    host: &impl Host,
+    name: &str,
+    mut next: impl FnMut(&[u8]) -> Option<Vec<u8>>,
+) -> Replaced {
     for _ in 0..MAX_ATTEMPTS {
         let (held, when) = match host.shared_get(name) {
             Shared::Absent => (Vec::new(), When::Absent),
@@ -257,11 +296,11 @@ fn replace(host: &impl Host, name: &str, mut next: impl FnMut(&[u8]) -> Option<V
             Shared::Held(value, version) => (value, When::Version(version)),
         };
         let Some(value) = next(&held) else {
-            return true;
+            return Replaced::Stays;
         };
         if host.shared_set(name, &value, when).is_ok() {
-            return true;
+            return Replaced::Written;
         }
     }
-    false
+    Replaced::GivenUp
 }

@@ -153,7 +153,7 @@ fn accept(
     }
     let accepted = Accepted::new(permit, route, target, head, config)?;
     match body {
-        Arrived::Nothing if end => accepted.ask(&[], config, host).map(into_job),
+        Arrived::Nothing if end => accepted.ask(&[], worker, host).map(into_job),
         // Also where a body means nothing: nothing is begun before the request is complete, so that whatever cuts it
         // short cuts off a request and not an answer.
         Arrived::Nothing => Ok(Reached::Body(Box::new(accepted))),
@@ -166,7 +166,7 @@ fn accept(
         }
         Arrived::Whole(bytes) => {
             accepted.check_body(bytes.len(), max_bytes)?;
-            accepted.ask(&bytes, config, host).map(into_job)
+            accepted.ask(&bytes, worker, host).map(into_job)
         }
         Arrived::Lost => Err(Failure::Unavailable),
     }

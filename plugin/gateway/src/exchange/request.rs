@@ -7,7 +7,7 @@ use super::{Outcome, Written};
 use crate::access::Permit;
 use crate::accounts::history::whole;
 use crate::accounts::job::{Corrupt, Job, Wanted};
-use crate::accounts::keys::{AccountKey, CustomerId};
+use crate::accounts::keys::CustomerId;
 use crate::accounts::list::{List, Listing, Part};
 use crate::accounts::marks::{Kind, RequestDigest};
 use crate::accounts::terms::Terms;
@@ -22,6 +22,7 @@ use crate::api::reply::Reply;
 use crate::api::route::{self, Route, Target};
 use crate::config::{Config, Site};
 use crate::host::{Host, NoRandomness};
+use crate::worker::Worker;
 
 /// A permitted request whose path, query and headers are in order.
 #[derive(Debug)]
@@ -137,9 +138,10 @@ impl Accepted {
     pub(super) fn ask(
         self,
         body: &[u8],
-        config: &Config,
+        worker: &Worker,
         host: &impl Host,
     ) -> Result<(Asked, Job), Failure> {
+        let config = worker.config();
         let tenant = self.permit.tenant();
         let (operation, customer, site, terms) = match self.wish {
             Wish::List { part, with_total } => {
@@ -158,7 +160,7 @@ impl Accepted {
                 terms,
             } => (operation, customer, site, terms),
         };
-        let key = AccountKey::new(tenant, &customer);
+        let key = worker.account_key(tenant, &customer);
         let (asked, wanted) = match operation {
             route::Operation::Balance => (Asked::Balance(customer), Wanted::Account),
             route::Operation::Summary => (Asked::Summary(customer), Wanted::History),

@@ -150,6 +150,10 @@ impl Host for TestHost {
         shared.write(key, value, when)
     }
 
+    fn shared_touch(&self, key: &str) {
+        self.shared.borrow_mut().put(key, &[]);
+    }
+
     fn check_signature(&self, check: &SignatureCheck<'_>) -> NativeVerdict {
         if !self.native.get() {
             return NativeVerdict::Unavailable;

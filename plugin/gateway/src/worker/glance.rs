@@ -19,8 +19,8 @@ pub struct Glance {
 }
 
 impl Worker {
-    /// The account's copy, if there is one that is within `bound` at the time `now`: one read of shared data, none when no
-    /// copy at all is.
+    /// The account's copy, if there is one that is within `bound` at the time `now`: one or two
+    /// reads of shared data, none when no copy at all is.
     #[must_use]
     pub fn glance(
         &self,
@@ -32,7 +32,7 @@ impl Worker {
         // Taken before the copy is read: what is learned later may say more than the copy holds.
         let known = self.freshness(self.lines.lane_of(key))?;
         let age_ms = known.age_ms(now.as_millis(), bound.max_age_ms)?;
-        let front = self.copies.front(host, key.digest())?;
+        let front = self.near.front(&self.copies, host, key.digest(), now)?;
         let current = known.covers(front.store, front.epoch);
         let recent = front.revision >= bound.at_least || known.seen >= bound.at_least;
         (current && recent).then_some(Glance { front, age_ms })

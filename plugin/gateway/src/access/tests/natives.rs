@@ -44,6 +44,10 @@ impl<F: Fn(&SignatureCheck<'_>, NativeVerdict) -> NativeVerdict> Host for Odd<F>
         self.host.shared_set(key, value, when)
     }
 
+    fn shared_touch(&self, key: &str) {
+        self.host.shared_touch(key);
+    }
+
     fn check_signature(&self, check: &SignatureCheck<'_>) -> NativeVerdict {
         self.asked.set(self.asked.get() + 1);
         (self.verdict)(check, self.host.check_signature(check))

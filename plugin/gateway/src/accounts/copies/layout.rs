@@ -17,7 +17,7 @@ pub const MAX_HELD_BYTES: usize = 32 * 1024;
 
 /// Of this and of everything in this module and in `record`, `fronts` and `documents` that says what bytes mean or where
 /// they stand: another number is another set of entries.
-const FORMAT: &str = "rp/3/";
+const FORMAT: &str = "rp/4/";
 
 /// What an entry of Envoy's shared data takes besides its value, its name included, in bytes.
 const ENTRY_BYTES: u64 = 200;
@@ -25,6 +25,10 @@ const ENTRY_BYTES: u64 = 200;
 /// Accounts that share one entry of fronts. More would make every balance read copy more; with fewer, more accounts would be
 /// pushed out while there is room elsewhere: with eight, when there are as many accounts as places, one in seven has none.
 pub(super) const WAYS: usize = 8;
+
+/// The most stripes that there are: entries without content that tell when a front has changed. With more of them, less is
+/// read anew when other accounts change; every VM keeps all their names.
+const MOST_STRIPES: u64 = 1_024;
 
 /// The bytes of one front, its account's digest included.
 pub(super) const FRONT_BYTES: usize = 78;
@@ -114,13 +118,15 @@ impl Arena {
 ///
 /// A quarter goes to fronts: at 64 MiB that is 162,880 accounts whose balance is answered at once, each for 103 bytes. Of
 /// the rest nearly half goes to small documents, because the typical one has 0.6 KB, and fits: at 64 MiB that is 18,465 of
-/// them, and 3,089 and 406 of the larger ones. Only writes and summaries want documents, so there may be fewer of them.
+/// them, and 3,089 and 386 of the larger ones. Only writes and summaries want documents, so there may be fewer of them.
 #[derive(Debug)]
 pub(super) struct Layout {
     fronts: Arena,
     small: Arena,
     medium: Arena,
     large: Arena,
+    /// The names of the stripes.
+    stripes: Vec<String>,
 }
 
 impl Layout {
@@ -129,11 +135,15 @@ impl Layout {
             let value_bytes = DOCUMENT_HEAD_BYTES.saturating_add(class.max_bytes());
             Arena::new(cache_bytes, percent, value_bytes, class.letter())
         };
+        let stripes = Arena::new(cache_bytes, 1, 0, 'v');
         Self {
             fronts: Arena::new(cache_bytes, 25, WAYS.saturating_mul(FRONT_BYTES), 'f'),
             small: documents(35, Class::Small),
             medium: documents(20, Class::Medium),
-            large: documents(20, Class::Large),
+            large: documents(19, Class::Large),
+            stripes: (0..stripes.entries.min(MOST_STRIPES))
+                .map(|number| stripes.name(number))
+                .collect(),
         }
     }
 
@@ -141,6 +151,17 @@ impl Layout {
     pub(super) fn front_name(&self, account: &AccountDigest) -> String {
         let [_, choice, _, _] = quarters(account);
         self.fronts.name(choice)
+    }
+
+    /// The entry without content whose version changes after every change of the entry that holds this account's front. All
+    /// accounts that share that entry share this one: who pushes another out of it changes both.
+    pub(super) fn stripe_name(&self, account: &AccountDigest) -> &str {
+        let [_, choice, _, _] = quarters(account);
+        let stripes = u64::try_from(self.stripes.len()).unwrap_or(u64::MAX);
+        let entry = choice.checked_rem(self.fronts.entries).unwrap_or(0);
+        let stripe = usize::try_from(entry.checked_rem(stripes).unwrap_or(0));
+        let name = stripe.ok().and_then(|stripe| self.stripes.get(stripe));
+        name.map_or("", String::as_str)
     }
 
     /// The entry that holds an account's document of this class. Chosen by other bytes than the front's, so that accounts
@@ -158,10 +179,12 @@ impl Layout {
         }
     }
 
-    /// How many entries there are: of fronts, and of documents by class.
+    /// How many entries there are: of fronts, of documents by class, and of stripes.
     #[cfg(test)]
-    pub(super) fn entries(&self) -> [u64; 4] {
-        [&self.fronts, &self.small, &self.medium, &self.large].map(|arena| arena.entries)
+    pub(super) fn entries(&self) -> [u64; 5] {
+        let [fronts, small, medium, large] =
+            [&self.fronts, &self.small, &self.medium, &self.large].map(|arena| arena.entries);
+        [fronts, small, medium, large, self.stripes.len() as u64]
     }
 }
 

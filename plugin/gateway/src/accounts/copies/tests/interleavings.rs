@@ -3,12 +3,13 @@
 //! Each worker is a thread that waits for its turn before each call, and the turns come from the test's script: what happens
 //! depends on the script alone.
 
+use std::cell::Cell;
 use std::sync::{Condvar, LazyLock, Mutex};
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::accounts::copies::{MAX_ATTEMPTS, MAX_HELD_BYTES, fronts};
+use crate::accounts::copies::{MAX_ATTEMPTS, MAX_HELD_BYTES, Near, fronts};
 use crate::host::{
     Counter, Gauge, Host, Mismatch, NativeVerdict, NoRandomness, Severity, Shared, SignatureCheck,
     When,
@@ -46,6 +47,8 @@ struct State {
     working: Vec<usize>,
     /// The fronts of all accounts after each write.
     history: Vec<Vec<Option<Front>>>,
+    /// Of how many of those writes every reader is to know: whoever did them has gone on.
+    announced: usize,
 }
 
 impl State {
@@ -68,6 +71,8 @@ impl State {
 struct Worker<'a> {
     number: usize,
     stage: &'a Stage,
+    /// How many writes there were with this worker's last one.
+    written: Cell<usize>,
 }
 
 impl Worker<'_> {
@@ -97,8 +102,13 @@ impl Host for Worker<'_> {
             let written = state.shared.write(key, value, when);
             let fronts = state.fronts();
             state.history.push(fronts);
+            self.written.set(state.history.len());
             written
         })
+    }
+
+    fn shared_touch(&self, key: &str) {
+        self.take_turn(|state| state.shared.put(key, &[]));
     }
 
     fn now(&self) -> Timestamp {
@@ -130,6 +140,7 @@ enum Action {
     Refresh,
     Confirm,
     Look,
+    Glance,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -154,6 +165,8 @@ fn step() -> impl Strategy<Value = Step> {
         Just(Action::Refresh),
         Just(Action::Confirm),
         Just(Action::Look),
+        Just(Action::Glance),
+        Just(Action::Glance),
     ];
     (action, 0..3_usize, 1..8_i64, 0..4_u32).prop_map(|(action, account, revision, epoch)| Step {
         action,
@@ -166,7 +179,33 @@ fn step() -> impl Strategy<Value = Step> {
 /// What came of a step; none: nothing was copied.
 type Done = (Step, Option<Kept>);
 
-fn act(worker: &Worker<'_>, step: Step) -> Done {
+/// Reads a front by the worker's own memory, and looks whether it is one that was there since the last write of which the
+/// reader could have heard.
+fn glance(worker: &Worker<'_>, near: &Near, account: usize) {
+    let state = || worker.stage.state.lock().expect("the stage");
+    let announced = state().announced;
+    let now = Timestamp::from_millis(0).expect("a time");
+    let front = near.front(&COPIES, worker, &ACCOUNTS[account], now);
+    let state = state();
+    let since = state.history.iter().skip(announced.saturating_sub(1));
+    let at_first = (announced == 0).then_some(None);
+    let possible = at_first
+        .into_iter()
+        .chain(since.map(|fronts| fronts[account]));
+    assert!(
+        possible.into_iter().any(|it| it == front),
+        "{front:?} was gone before write {announced}"
+    );
+}
+
+fn act(worker: &Worker<'_>, near: &Near, step: Step) -> Done {
+    let done = carry_out(worker, near, step);
+    let mut state = worker.stage.state.lock().expect("the stage");
+    state.announced = state.announced.max(worker.written.get());
+    done
+}
+
+fn carry_out(worker: &Worker<'_>, near: &Near, step: Step) -> Done {
     let account = &ACCOUNTS[step.account];
     let document = document_of(step.account, step.revision);
     let copy = AccountCopy {
@@ -188,6 +227,10 @@ fn act(worker: &Worker<'_>, step: Step) -> Done {
             }
             None
         }
+        Action::Glance => {
+            glance(worker, near, step.account);
+            None
+        }
     };
     (step, kept)
 }
@@ -201,6 +244,7 @@ fn play(steps: &[Vec<Step>; WORKERS], script: Vec<usize>) -> (Vec<Done>, State) 
         turn: None,
         working: (0..WORKERS).collect(),
         history: Vec::new(),
+        announced: 0,
     };
     state.next_turn();
     let stage = Stage {
@@ -214,10 +258,15 @@ fn play(steps: &[Vec<Step>; WORKERS], script: Vec<usize>) -> (Vec<Done>, State) 
                 let worker = Worker {
                     number,
                     stage: stage_of_all,
+                    written: Cell::new(0),
                 };
+                let near = Near::default();
                 // Leaves the stage also when an assertion fails, so that the others are not left waiting.
                 let leaving = Leaving(&worker);
-                let done: Vec<Done> = steps.iter().map(|step| act(&worker, *step)).collect();
+                let done: Vec<Done> = steps
+                    .iter()
+                    .map(|step| act(&worker, &near, *step))
+                    .collect();
                 drop(leaving);
                 done
             })

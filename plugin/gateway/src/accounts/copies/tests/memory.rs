@@ -15,6 +15,7 @@ fn the_worst_case_never_passes_what_is_configured_and_nearly_uses_it() {
         DOCUMENT_HEAD_BYTES + 1024,
         DOCUMENT_HEAD_BYTES + 4 * 1024,
         DOCUMENT_HEAD_BYTES + 32 * 1024,
+        0,
     ];
     let odd = [1_048_577, 3_000_000, 64 << 20, 123_456_789, 1 << 30];
     for bytes in [*CACHE_BYTES.start(), *CACHE_BYTES.end()]
@@ -32,10 +33,10 @@ fn the_worst_case_never_passes_what_is_configured_and_nearly_uses_it() {
 
 #[test]
 fn the_numbers_are_those_that_the_documentation_says() {
-    assert_eq!(Layout::new(LEAST).entries(), [318, 288, 48, 6]);
+    assert_eq!(Layout::new(LEAST).entries(), [318, 288, 48, 6, 52]);
     assert_eq!(
         Layout::new(64 << 20).entries(),
-        [20_360, 18_465, 3_089, 406]
+        [20_360, 18_465, 3_089, 386, 1_024]
     );
 }
 
@@ -44,21 +45,28 @@ fn names_are_found_by_every_worker_of_the_same_format_and_configuration() {
     let account = account("614");
     let names = |layout: &Layout| {
         let documents = Class::ALL.map(|class| layout.document_name(class, &account));
-        [vec![layout.front_name(&account)], documents.to_vec()].concat()
+        let stripe = layout.stripe_name(&account).to_owned();
+        [
+            vec![layout.front_name(&account)],
+            documents.to_vec(),
+            vec![stripe],
+        ]
+        .concat()
     };
     // Computed by another program.
     let expected = [
-        "rp/3/4000000/f/44a0",
-        "rp/3/4000000/s/1a5b",
-        "rp/3/4000000/m/6bf",
-        "rp/3/4000000/l/135",
+        "rp/4/4000000/f/44a0",
+        "rp/4/4000000/s/1a5b",
+        "rp/4/4000000/m/6bf",
+        "rp/4/4000000/l/17d",
+        "rp/4/4000000/v/a0",
     ];
     assert_eq!(names(&Layout::new(64 << 20)), expected);
     let mut all = names(&Layout::new(64 << 20));
     all.extend(names(&Layout::new((64 << 20) + 1)));
     all.sort_unstable();
     all.dedup();
-    assert_eq!(all.len(), 8, "no name of one configuration is another's");
+    assert_eq!(all.len(), 10, "no name of one configuration is another's");
 }
 
 #[test]
@@ -74,7 +82,7 @@ fn a_crowd_of_accounts_stays_within_the_memory_and_fills_it() {
     }
     let shared = host.shared.borrow();
     let entries = shared.keys().len();
-    assert_eq!(entries, 318 + 288 + 48 + 6, "every entry is used");
+    assert_eq!(entries, 318 + 288 + 48 + 6 + 52, "every entry is used");
     let taken = shared.value_bytes() as u64 + entries as u64 * MEASURED_ENTRY_BYTES;
     assert!(taken <= LEAST, "{taken}");
     assert!(taken > LEAST / 100 * 95, "{taken}");

@@ -4,6 +4,7 @@ mod content;
 mod interleavings;
 mod memory;
 mod model;
+mod near;
 mod sharing;
 
 use ledger::{Balance, BalanceSpan, Timestamp};
