@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
+use clap::Args;
 
 use crate::toolchain::{WASM_TARGET, ensure_target};
 use crate::wasm_shape::{MAX_MODULE_BYTES, Shape, check};
@@ -10,11 +11,34 @@ use crate::{cargo, progress, unused_exports};
 
 const PROFILE: &str = "wasm";
 const MODULE: &str = "reward_points.wasm";
+const PLANTED_BUGS: &str = "planted_bugs.wasm";
+/// The name of the setting that only a module with planted bugs knows.
+const PLANTED_MARK: &[u8] = b"planted_bug";
 const EMPTY_FILTER: &str = "bench_empty_filter.wasm";
 const NATIVE: &str = "bench-native";
 /// The packages of the filter and of the one that the benchmark compares it with. They are built for wasm alone: natively
 /// their host functions have nobody to link with.
 pub const WASM_ONLY: [&str; 2] = ["filter", "bench-empty-filter"];
+
+/// What to build.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Options {
+    /// Build the module with mistakes in it, for tests of the simulation, to target/plugin/planted_bugs.wasm instead.
+    #[arg(long)]
+    planted_bugs: bool,
+}
+
+/// Builds what is wanted.
+///
+/// # Errors
+/// As [`run`] and [`planted_bugs`].
+pub fn wanted(options: Options) -> anyhow::Result<()> {
+    if options.planted_bugs {
+        println!("{}", planted_bugs()?.display());
+        return Ok(());
+    }
+    run().map(drop)
+}
 
 /// Builds and checks the module, prints its size and imports, and returns where it is.
 ///
@@ -44,11 +68,38 @@ pub fn run() -> anyhow::Result<PathBuf> {
 pub fn module() -> anyhow::Result<(PathBuf, Shape)> {
     ensure_target()?;
     progress("building the filter (wasm)");
-    let bytes = wasm("filter", MODULE)?;
+    let bytes = wasm("filter", MODULE, &[])?;
     let shape = check(&bytes).context(MODULE)?;
+    ensure!(
+        !knows_planted_bugs(&bytes),
+        "{MODULE} was built with planted bugs"
+    );
     let path = testbed::target_dir().join("plugin").join(MODULE);
     put(&bytes, &path)?;
     Ok((path, shape))
+}
+
+/// Builds the module with planted bugs, and returns where it is. Never what is shipped: it stands apart from the other.
+///
+/// # Errors
+/// When the build fails.
+pub fn planted_bugs() -> anyhow::Result<PathBuf> {
+    ensure_target()?;
+    progress("building the filter with planted bugs (wasm)");
+    let bytes = wasm("filter", MODULE, &["--features", "planted-bugs"])?;
+    ensure!(
+        knows_planted_bugs(&bytes),
+        "{PLANTED_BUGS} was built without planted bugs"
+    );
+    let path = testbed::target_dir().join("plugin").join(PLANTED_BUGS);
+    put(&bytes, &path)?;
+    Ok(path)
+}
+
+fn knows_planted_bugs(module: &[u8]) -> bool {
+    module
+        .windows(PLANTED_MARK.len())
+        .any(|window| window == PLANTED_MARK)
 }
 
 /// Builds the filter that does nothing, as the other one is built, and returns where it is.
@@ -58,7 +109,7 @@ pub fn module() -> anyhow::Result<(PathBuf, Shape)> {
 pub fn empty_filter() -> anyhow::Result<PathBuf> {
     ensure_target()?;
     progress("building the empty filter (wasm)");
-    let bytes = wasm("bench-empty-filter", EMPTY_FILTER)?;
+    let bytes = wasm("bench-empty-filter", EMPTY_FILTER, &[])?;
     let path = testbed::target_dir().join("bench").join(EMPTY_FILTER);
     put(&bytes, &path)?;
     Ok(path)
@@ -75,8 +126,8 @@ pub fn native() -> anyhow::Result<PathBuf> {
 }
 
 /// A module of the wasm profile without its unused exports.
-fn wasm(package: &str, module: &str) -> anyhow::Result<Vec<u8>> {
-    cargo::run(&[
+fn wasm(package: &str, module: &str, more: &[&str]) -> anyhow::Result<Vec<u8>> {
+    let mut arguments = vec![
         "build",
         "--package",
         package,
@@ -84,7 +135,9 @@ fn wasm(package: &str, module: &str) -> anyhow::Result<Vec<u8>> {
         PROFILE,
         "--target",
         WASM_TARGET,
-    ])?;
+    ];
+    arguments.extend(more);
+    cargo::run(&arguments)?;
     let built = testbed::cargo_target_dir()
         .join(WASM_TARGET)
         .join(PROFILE)

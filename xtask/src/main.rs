@@ -29,7 +29,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Build the filter's wasm to target/plugin/reward_points.wasm, and check its imports and size.
-    Build,
+    Build(build::Options),
     /// Start engine and gateway on this machine, and print a token and commands to try.
     Up(up::Options),
     /// Print a token for a tenant, signed with the development key, and nothing else.
@@ -42,7 +42,7 @@ enum Verb {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
-        Verb::Build => build::run().map(drop),
+        Verb::Build(options) => build::wanted(options),
         Verb::Up(options) => up::run(&options),
         Verb::Token(options) => token::run(&options),
         // It has told already what failed: its closing line comes last.

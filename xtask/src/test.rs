@@ -10,7 +10,7 @@ use crate::build::{self, WASM_ONLY};
 use crate::{cargo, toolchain};
 
 /// How many steps there are.
-const STEPS: usize = 7;
+const STEPS: usize = 8;
 
 /// Runs all steps; stops at the first that fails. The last line on stdout is always the count of tests, and a step that
 /// fails before any test ran counts as one failure.
@@ -59,12 +59,15 @@ fn all(steps: &mut Steps) -> anyhow::Result<()> {
 
     steps.begin("the filter's wasm: build and shape");
     let wasm = build::run()?;
+    steps.begin("the filter's wasm with planted bugs");
+    let planted_bugs = build::planted_bugs()?;
     steps.begin("host-sim");
     let host_sim = build::host_sim()?;
 
     steps.begin("tests");
     let built = Built {
         wasm,
+        planted_bugs,
         host_sim,
         xtask,
         envoy,
@@ -97,6 +100,7 @@ impl Steps {
 /// What the tests are run against, absolute paths all.
 struct Built {
     wasm: PathBuf,
+    planted_bugs: PathBuf,
     host_sim: PathBuf,
     xtask: PathBuf,
     envoy: PathBuf,
@@ -109,8 +113,9 @@ fn tests(built: &Built, count: &mut Count) -> anyhow::Result<()> {
     args.extend(but_wasm());
     args.push("--no-fail-fast");
     let mut command = cargo::command(&args);
-    let environment: [(&str, &Path); 5] = [
+    let environment: [(&str, &Path); 6] = [
         ("REWARD_POINTS_WASM", &built.wasm),
+        ("PLANTED_BUGS_WASM", &built.planted_bugs),
         ("HOST_SIM", &built.host_sim),
         ("XTASK", &built.xtask),
         ("ENVOY", &built.envoy),

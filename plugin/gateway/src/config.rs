@@ -119,6 +119,10 @@ pub struct Config {
     /// What one summaryBatch answer may hold.
     #[serde(default)]
     pub summary_batch: SummaryBatchConfig,
+    /// The mistake that is put in.
+    #[cfg(feature = "planted-bugs")]
+    #[serde(default)]
+    pub planted_bug: Option<crate::planted::Bug>,
 }
 
 /// One site.

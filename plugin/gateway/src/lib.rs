@@ -27,6 +27,7 @@ pub mod feed;
 pub mod gate;
 pub mod host;
 mod percent;
+pub mod planted;
 pub mod policy;
 pub mod rules;
 mod strict_json;

@@ -42,6 +42,7 @@ use crate::config_error::ConfigError;
 use crate::engine::{Answer, Call, CallId, Method};
 use crate::gate::{Admission, Fetch, FetchId, Fetched, Gate, NotAdmitted};
 use crate::host::{Counter, Host};
+use crate::planted::{Bug, is_planted};
 use crate::policy::Policy;
 use crate::wake::{ExchangeId, News, Woken};
 
@@ -115,6 +116,8 @@ impl Worker {
     /// # Errors
     /// [`ConfigError`] when the configuration's keys or rules cannot be used.
     pub fn new(config: Config, host: &impl Host) -> Result<Self, ConfigError> {
+        #[cfg(feature = "planted-bugs")]
+        crate::planted::plant(config.planted_bug);
         let policy = Policy::new(&config)?;
         let gate = Gate::new(&config, policy.tested_claims(), host)?;
         let copies = Rc::new(Copies::new(config.cache_bytes));
@@ -415,6 +418,9 @@ impl Worker {
             return;
         };
         self.tickets.remove(&running.exchange);
+        if is_planted(Bug::LostWakeUp) && settled.ticket.is_multiple_of(64) {
+            return;
+        }
         self.woken.push(Woken {
             exchange: running.exchange,
             news: News::Outcome(settled.outcome),

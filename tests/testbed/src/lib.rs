@@ -35,7 +35,8 @@ pub use http::{Request, Response, exchange};
 pub use issuer::{Issuer, IssuerBuilder};
 pub use members::Members;
 pub use paths::{
-    cargo_target_dir, dev_dir, envoy_yaml, host_sim, target_dir, wasm, workspace_root,
+    cargo_target_dir, dev_dir, envoy_yaml, host_sim, planted_bugs_wasm, target_dir, wasm,
+    workspace_root,
 };
 pub use plugin::{committed_plugin, dev_plugin, local_issuer};
 pub use ports::Port;

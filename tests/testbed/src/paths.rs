@@ -1,6 +1,6 @@
 //! Where things are: the repository's root, its `target` directory and what the build leaves there.
 //!
-//! The environment wins (`REWARD_POINTS_WASM`, `HOST_SIM`), so that a test run can be pointed at other builds.
+//! The environment wins (`REWARD_POINTS_WASM`, `PLANTED_BUGS_WASM`, `HOST_SIM`), so that a test run can be pointed at other builds.
 
 use std::path::{Path, PathBuf};
 
@@ -39,6 +39,21 @@ pub fn wasm() -> Result<PathBuf> {
     let path = from_env("REWARD_POINTS_WASM")
         .unwrap_or_else(|| target_dir().join("plugin/reward_points.wasm"));
     existing(path, "the filter's wasm", "cargo xtask build")
+}
+
+/// The same module with mistakes in it, one of which a configuration puts in: `$PLANTED_BUGS_WASM`, else what
+/// `cargo xtask build --planted-bugs` leaves.
+///
+/// # Errors
+/// [`Error::NotBuilt`] when there is no such file.
+pub fn planted_bugs_wasm() -> Result<PathBuf> {
+    let path = from_env("PLANTED_BUGS_WASM")
+        .unwrap_or_else(|| target_dir().join("plugin/planted_bugs.wasm"));
+    existing(
+        path,
+        "the filter's wasm with planted bugs",
+        "cargo xtask build --planted-bugs",
+    )
 }
 
 /// The `host-sim` program: `$HOST_SIM`, else the development build.

@@ -10,6 +10,7 @@ use ledger::{NewLot, Unseen};
 
 use super::document::{self, MAX_DOCUMENT_BYTES, REDEEM_RESERVE_BYTES};
 use super::job::Written;
+use crate::planted::{Bug, is_planted};
 
 /// Operations that one change takes at most: its verdicts wait for one answer, and one worker applies them in one go.
 pub const MAX_FOLDED: usize = 64;
@@ -118,6 +119,10 @@ fn apply_all(
     let mut changed: Option<State> = None;
     for it in operations {
         let state = changed.as_ref().unwrap_or(base);
+        let state = match is_planted(Bug::FoldForgets) {
+            true => base,
+            false => state,
+        };
         let (verdict, next) = judge(state, it, clock);
         verdicts.push(verdict);
         if let Some(record) = next {
@@ -140,6 +145,13 @@ fn apply_all(
 }
 
 fn judge(state: &State, it: &Folded<'_>, clock: Timestamp) -> (Verdict, Option<Record>) {
+    const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+    let clock = match it.operation {
+        Operation::Redeem { .. } if is_planted(Bug::RedeemsExpired) => {
+            Timestamp::from_millis(clock.as_millis().saturating_sub(DAY_MS)).unwrap_or(clock)
+        }
+        _ => clock,
+    };
     match ledger::apply(state, it.operation, it.looked, clock) {
         Ok(Applied::Changed(next) | Applied::Remembered(next)) => {
             (Verdict::Written(Written::Done), Some(next))

@@ -31,6 +31,7 @@ use super::job::{Corrupt, Outcome};
 use super::keys::AccountKey;
 use crate::engine::{CallId, Found, StoreId};
 use crate::host::Host;
+use crate::planted::{Bug, is_planted};
 
 /// One request that waits, and until when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,6 +139,12 @@ impl Line {
 
     /// A reader arrives.
     pub fn read(&mut self, seat: Seat) {
+        if is_planted(Bug::JoinsReadUnderWay)
+            && let Some(reading) = &mut self.reading
+        {
+            reading.readers.push_back(seat);
+            return;
+        }
         self.readers.push_back(seat);
     }
 

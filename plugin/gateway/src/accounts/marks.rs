@@ -11,6 +11,7 @@ use ledger::{
 };
 
 use crate::host::{Host, NoRandomness};
+use crate::planted::{Bug, is_planted};
 
 /// What a write does: part of every digest, so that one key or id never stands for two kinds of operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +77,7 @@ impl RequestDigest {
     ) -> Result<OperationMark, NoRandomness> {
         self.field(id.as_ref().map(|id| id.as_str().as_bytes()));
         let request = Fingerprint(shortened(self.0));
+        let id = id.filter(|_| !is_planted(Bug::ClientIdIgnored));
         Ok(OperationMark {
             identity: match id {
                 Some(id) => Identity::given(id, request),

@@ -12,6 +12,8 @@ use etcd_wire::{
 };
 use prost::Message;
 
+use crate::planted::{Bug, is_planted};
+
 use super::call::Method;
 use super::messages::{
     CommitAnswer, Found, MalformedAnswer, StoreId, commit_answer, only_document, range_of_one,
@@ -31,7 +33,7 @@ impl Commit {
     #[must_use]
     pub fn new(key: &[u8], base: i64, value: Bytes) -> Self {
         let key = Bytes::copy_from_slice(key);
-        let request = TxnRequest {
+        let mut request = TxnRequest {
             compare: vec![Compare {
                 result: compare::CompareResult::Equal.into(),
                 target: compare::CompareTarget::Mod.into(),
@@ -50,6 +52,9 @@ impl Commit {
                 request: Some(request_op::Request::RequestRange(range_of_one(&key))),
             }],
         };
+        if is_planted(Bug::BlindWrite) {
+            request.compare.clear();
+        }
         Self { key, request }
     }
 
@@ -95,7 +100,7 @@ pub fn read_commits(
         return Err(MalformedAnswer);
     }
     let parts = answer.responses.into_iter().zip(commits);
-    Ok(parts
+    let mut parts: Vec<_> = parts
         .map(|(op, commit)| match op.response {
             // The parts share the revision of the whole.
             Some(response_op::Response::ResponseTxn(part)) => {
@@ -103,7 +108,13 @@ pub fn read_commits(
             }
             _ => Err(MalformedAnswer),
         })
-        .collect())
+        .collect();
+    if is_planted(Bug::FirstSpeaksForAll)
+        && let Some(first @ Ok(CommitAnswer::Applied { .. })) = parts.first().cloned()
+    {
+        parts.fill(first);
+    }
+    Ok(parts)
 }
 
 /// Reads the answer to the [`Commit::message`] of `key`.

@@ -16,6 +16,7 @@ use crate::api::render;
 use crate::api::reply::Reply;
 use crate::config::{ReadMode, ReadsConfig};
 use crate::host::{Counter, Host};
+use crate::planted::{Bug, is_planted};
 use crate::worker::Worker;
 
 /// Where an answer came from, as its client is told.
@@ -71,11 +72,15 @@ pub(super) fn terms(recency: Recency, mode: ReadMode, reads: &ReadsConfig) -> Te
     let asked_ms = recency
         .max_age_s
         .map_or(i64::MAX, |seconds| i64::from(seconds).saturating_mul(1000));
-    if recency.no_cache || asked_ms == 0 || mode == ReadMode::Strict {
+    let strict = recency.no_cache || asked_ms == 0 || mode == ReadMode::Strict;
+    if strict && !is_planted(Bug::StrictFromCopy) {
         return Terms::STRICT;
     }
     let bound = |most_ms: u32| Bound {
-        max_age_ms: i64::from(most_ms).min(asked_ms),
+        max_age_ms: i64::from(most_ms).min(match strict {
+            true => i64::MAX,
+            false => asked_ms,
+        }),
         at_least: recency.at_least,
     };
     Terms {

@@ -5,6 +5,7 @@
 use super::record::{self, Record};
 use crate::engine::StoreId;
 use crate::host::Host;
+use crate::planted::{Bug, is_planted};
 
 /// How current the copies of one cluster's accounts are, as a VM last saw it. Take it before a copy is read, never after:
 /// a copy that was read first may be older than what is known later.
@@ -37,6 +38,9 @@ impl Freshness {
     pub fn age_ms(&self, now_ms: i64, most_ms: i64) -> Option<i64> {
         // A moment ahead of now was noted before the clock was set back, and says nothing.
         let age_ms = now_ms.saturating_sub(self.confirmed_at_ms);
+        if is_planted(Bug::BoundIgnored) {
+            return Some(age_ms.clamp(0, most_ms));
+        }
         (0..=most_ms).contains(&age_ms).then_some(age_ms)
     }
 
@@ -62,7 +66,8 @@ pub fn may_confirm(
 
 pub(super) fn confirms(record: &Record, store: StoreId, header_revision: i64) -> Option<u32> {
     let follows = record.epoch != 0 && record.store == store;
-    (follows && record.working_to <= header_revision).then_some(record.epoch)
+    let not_passed = record.working_to <= header_revision || is_planted(Bug::ConfirmedWithoutLook);
+    (follows && not_passed).then_some(record.epoch)
 }
 
 #[cfg(test)]

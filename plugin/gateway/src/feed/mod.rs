@@ -55,6 +55,7 @@ use crate::accounts::keys;
 use crate::engine::{Answer, Change, StoreId, watch_range};
 use crate::gate::Moment;
 use crate::host::{Counter, Host, When};
+use crate::planted::{Bug, is_planted};
 
 /// Pauses between two openings of the watch, in milliseconds: the first, and the longest; they double.
 const PAUSE_MS: (i64, i64) = (50, 1_000);
@@ -300,6 +301,7 @@ impl Feed {
         let most_ms = RESUME_WITHIN_MS.saturating_add(self.max_staleness_ms);
         let goes_on = !holding.anew && record.epoch != 0 && (0..=most_ms).contains(&proved_ms_ago);
         let from = match goes_on {
+            true if is_planted(Bug::ResumeOffByOne) => record.seen.saturating_add(2),
             true => record.seen.saturating_add(1),
             false => 0,
         };

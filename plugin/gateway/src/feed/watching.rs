@@ -9,6 +9,7 @@ use crate::accounts::keys;
 use crate::engine::{Change, StoreId, Watched, read_watched};
 use crate::gate::Moment;
 use crate::host::{Counter, Host, Severity};
+use crate::planted::{Bug, is_planted};
 
 impl Feed {
     /// Takes a message of the stream.
@@ -52,7 +53,9 @@ impl Feed {
             holding.anew = false;
             let first_epoch = random(host).map_or(1, |bytes: [u8; 4]| u32::from_be_bytes(bytes));
             let held = self.change(now, host, |record| {
-                record.epoch = next_epoch(record.epoch, first_epoch);
+                if record.epoch == 0 || !is_planted(Bug::EpochKept) {
+                    record.epoch = next_epoch(record.epoch, first_epoch);
+                }
                 record.store = store;
                 record.working_to = revision;
                 record.seen = revision;
@@ -103,7 +106,12 @@ impl Feed {
         let mut confirmed_ms = None;
         if let Some(holding) = &mut self.holding {
             for change in &beats {
-                confirmed_ms = holding.beat.came(change.value.as_ref()).or(confirmed_ms);
+                let sent_ms = holding.beat.came(change.value.as_ref());
+                let proved_ms = match is_planted(Bug::FreshAtArrival) {
+                    true => sent_ms.map(|_| now.wall_ms),
+                    false => sent_ms,
+                };
+                confirmed_ms = proved_ms.or(confirmed_ms);
             }
             if confirmed_ms.is_some() {
                 holding.pause_ms = PAUSE_MS.0;

@@ -9,6 +9,7 @@ use super::layout::{FRONT_BYTES, WAYS};
 use super::record::{DIGEST_BYTES, Front};
 use super::{Kept, Wanted};
 use crate::accounts::keys::AccountDigest;
+use crate::planted::{Bug, is_planted};
 
 /// What is to be done with an entry to which a front is offered.
 pub(super) enum Offer {
@@ -43,7 +44,11 @@ pub(super) fn offer(set: &[u8], account: &AccountDigest, new: &Front, wanted: Wa
     let held = find(set, account);
     let next = match held {
         None if wanted == Wanted::IfHeld => return Offer::Leave(Kept::NotHeld),
-        Some(held) if held.store == new.store && held.revision > new.revision => {
+        Some(held)
+            if held.store == new.store
+                && held.revision > new.revision
+                && !is_planted(Bug::OlderReplacesNewer) =>
+        {
             return Offer::Leave(Kept::Newer);
         }
         Some(held) if held.store == new.store && held.revision == new.revision => {

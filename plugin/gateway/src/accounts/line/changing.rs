@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use ledger::{Account, Looked, Segment, State};
+use ledger::{Account, EntryId, Identity, Looked, Operation, Segment, State};
 
 use super::{Base, Change, Context, Line, Seat, Settled, decode};
 use crate::accounts::copies::{AccountCopy, Standing};
@@ -17,6 +17,7 @@ use crate::accounts::job::{Corrupt, Outcome, Written};
 use crate::accounts::keys::HistoryKeys;
 use crate::engine::{CallId, Commit, CommitAnswer};
 use crate::host::{Counter, Host};
+use crate::planted::{Bug, is_planted};
 
 #[derive(Debug)]
 pub(super) struct Committing {
@@ -72,6 +73,18 @@ impl Line {
         if self.committing.is_none() {
             self.fold(context, settled);
         }
+        if is_planted(Bug::AnsweredBeforeCommit)
+            && let Some(Committing {
+                of: Of::Document { members, .. },
+                ..
+            }) = &self.committing
+        {
+            settled.extend(
+                members
+                    .iter()
+                    .filter_map(|(it, verdict)| told(it.seat, *verdict, 1)),
+            );
+        }
         let committing = self.committing.as_mut()?;
         if committing.repeated {
             context.host.count(Counter::CommitResends);
@@ -93,6 +106,12 @@ impl Line {
             return false;
         };
         match (answer, committing.of) {
+            (None, Of::Document { members, .. }) if is_planted(Bug::UnknownAsDone) => {
+                self.must_read = true;
+                for (change, verdict) in members {
+                    settled.extend(told(change.seat, verdict, 1));
+                }
+            }
             (None, of) => self.repeat(committing.commit, of),
             (Some(answer), Of::Segment { put, base, account }) => {
                 match put.answered(&account, answer) {
@@ -140,6 +159,14 @@ impl Line {
                     call: Some(call),
                 });
             }
+            (Some(CommitAnswer::Conflict(found)), Of::Document { members, .. })
+                if is_planted(Bug::ConflictAsDone) =>
+            {
+                self.must_read = true;
+                for (change, verdict) in members {
+                    settled.extend(told(change.seat, verdict, found.revision));
+                }
+            }
             (Some(CommitAnswer::Conflict(found)), Of::Document { members, .. }) => {
                 context.host.count(Counter::CommitConflicts);
                 let members = members.into_iter().map(|(change, _)| change);
@@ -163,6 +190,17 @@ impl Line {
 
     /// The outcome of a commit is unknown: the identical request is made again.
     fn repeat(&mut self, commit: Commit, mut of: Of) {
+        if is_planted(Bug::FreshIdOnResend)
+            && let Of::Document { members, .. } = &mut of
+        {
+            self.must_read = true;
+            for (mut change, _) in members.drain(..) {
+                renew(&mut change.operation);
+                change.looked = Looked::nothing(&change.operation);
+                self.changes.push_back(change);
+            }
+            return;
+        }
         if let Of::Document { members, .. } = &mut of {
             for (change, verdict) in members {
                 let by_client = change.operation.mark().identity.fingerprint.is_some();
@@ -278,7 +316,7 @@ impl Line {
     ) {
         let mut unconfirmed = VecDeque::new();
         for (change, verdict) in judged {
-            let confirmed = base.is_confirmed_for(change.seat);
+            let confirmed = base.is_confirmed_for(change.seat) || is_planted(Bug::RefusalFromCopy);
             match told(change.seat, verdict, base.revision).filter(|_| confirmed) {
                 Some(told) => settled.push(told),
                 None => unconfirmed.push_back(change),
@@ -294,6 +332,12 @@ impl Line {
     fn archive(&mut self, base: Base, account: Account, segment: Segment) {
         if base.call.is_none() {
             self.must_read = true;
+            return;
+        }
+        if is_planted(Bug::SegmentNotPut) {
+            self.kept.push(segment);
+            self.kept_in = Some(base.store);
+            self.base = Some(base);
             return;
         }
         let put = Put::new(&HistoryKeys::of(&self.key), segment);
@@ -384,4 +428,16 @@ fn told(seat: Seat, verdict: Verdict, revision: i64) -> Option<Settled> {
         ticket: seat.ticket,
         outcome,
     })
+}
+
+/// Makes another operation of it that does the same.
+fn renew(operation: &mut Operation) {
+    let (Operation::Create { mark, .. }
+    | Operation::Add { mark, .. }
+    | Operation::Redeem { mark, .. }
+    | Operation::Delete { mark }) = operation;
+    let digest = hmac_sha256::Hash::hash(mark.identity.id.as_str().as_bytes());
+    let id = EntryId::from_uuid(digest.first_chunk().copied().unwrap_or_default());
+    mark.identity = Identity::generated(id);
+    mark.key = None;
 }
