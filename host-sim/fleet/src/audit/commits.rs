@@ -1,6 +1,6 @@
 //! What the engine commits: each document must go on from the one before it, each segment must hold what is already known.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::hash::{DefaultHasher, Hasher as _};
 
 use engine_model::Change;
 use gateway::accounts::document::{self, segment};

@@ -22,7 +22,6 @@ use host::Headers;
 use serde_json::{Value, json};
 
 pub use self::book::{Book, Standing, Version};
-pub use self::commits::Seen;
 use self::told::Told;
 use crate::checks::{Check, Violation};
 use crate::clock::GatewayClock;
