@@ -1,11 +1,13 @@
 //! The `host-sim` command: the gateway without Envoy (`serve`), the embedded engine alone (`engine`), an issuer of
-//! development tokens (`issuer`) and the list of tokens that are good no longer (`revoke`).
+//! development tokens (`issuer`), the list of tokens that are good no longer (`revoke`), and whole fleets of gateways under
+//! simulated time (`explore`).
 //!
 //! Standard output carries the one documented line of each, when it is ready, or what was asked for; everything else goes
 //! to standard error.
 //! Exit codes: 0 after a stop that was asked for, 1 when something failed, 2 for a command line that makes no sense.
 
 mod embedded;
+mod exploring;
 mod gateway;
 mod issuing;
 mod revoke;
@@ -36,6 +38,8 @@ enum Command {
     Issuer(issuing::Arguments),
     /// Say in the engine which tokens are good no longer, or list what was said.
     Revoke(revoke::Arguments),
+    /// Simulate a fleet of gateways from a seed, with faults, and look for what does not hold.
+    Explore(exploring::Arguments),
 }
 
 /// What ends the command with exit code 1.
@@ -49,6 +53,8 @@ enum Failure {
     Issuer(#[from] issuing::Failure),
     #[error(transparent)]
     Revoke(#[from] revoke::Failure),
+    #[error(transparent)]
+    Explore(#[from] exploring::Failure),
 }
 
 fn main() -> ExitCode {
@@ -57,6 +63,7 @@ fn main() -> ExitCode {
         Command::Engine(arguments) => embedded::run(arguments).map_err(Failure::from),
         Command::Issuer(arguments) => issuing::run(arguments).map_err(Failure::from),
         Command::Revoke(arguments) => revoke::run(arguments).map_err(Failure::from),
+        Command::Explore(arguments) => exploring::explore_fleet(arguments).map_err(Failure::from),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

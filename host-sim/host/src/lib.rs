@@ -26,7 +26,7 @@ pub use effects::{Effect, GrpcTarget, HttpCall};
 pub use headers::Headers;
 pub use plugin::{LoadError, Plugin, Program};
 pub use shared::{Address, Registrant, Shared};
-pub use state::{CallResponse, MAX_MEMORY_BYTES};
+pub use state::{CallResponse, MAX_MEMORY_BYTES, ORDERED_TRAP};
 pub use stream::StreamInfo;
 pub use vm::{Setting, StartError, StartFailure, Trapped, Vm};
 pub use worker::{

@@ -5,10 +5,13 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
-use wasmtime::{Cache, CacheConfig, Config, Engine, Module};
+use wasmtime::{Cache, CacheConfig, Config, Engine, InstancePre, Module};
 
 use crate::abi::LogLevel;
+use crate::imports;
+use crate::state::State;
 
 /// Envoy's default per-connection buffer limit, bytes.
 pub const DEFAULT_MAX_BODY_BUFFER_BYTES: usize = 1024 * 1024;
@@ -80,10 +83,18 @@ pub enum LoadError {
 }
 
 /// Code ready to be instantiated, by several VMs and threads.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Program {
     pub(crate) engine: Engine,
-    pub(crate) module: Module,
+    module: Module,
+    /// With the host calls that it imports: looking these up takes longer than all else that an instance needs.
+    linked: Arc<OnceLock<InstancePre<State>>>,
+}
+
+impl std::fmt::Debug for Program {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Program").finish_non_exhaustive()
+    }
 }
 
 impl Program {
@@ -125,6 +136,19 @@ impl Program {
         if !exports("proxy_abi_version_0_2_1") && !exports("proxy_abi_version_0_2_0") {
             return Err(LoadError::AbiVersion);
         }
-        Ok(Self { engine, module })
+        Ok(Self {
+            engine,
+            module,
+            linked: Arc::default(),
+        })
+    }
+
+    /// Ready to be instantiated.
+    pub(crate) fn linked(&self) -> wasmtime::Result<&InstancePre<State>> {
+        if let Some(linked) = self.linked.get() {
+            return Ok(linked);
+        }
+        let linked = imports::link(&self.engine, &self.module)?;
+        Ok(self.linked.get_or_init(|| linked))
     }
 }

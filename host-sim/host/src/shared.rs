@@ -72,6 +72,13 @@ impl SharedData {
         inner.entries.insert(full_key, (value.to_vec(), version));
         Ok(())
     }
+
+    /// Bytes of all keys and values. Looks at every entry.
+    pub fn held_bytes(&self) -> usize {
+        let inner = lock(&self.0);
+        let sizes = inner.entries.iter();
+        sizes.map(|((_, key), (value, _))| key.len() + value.len()).sum()
+    }
 }
 
 /// Queues behind one lock. Ids start at 1.
@@ -139,6 +146,12 @@ impl SharedQueues {
         let mut inner = lock(&self.0);
         let queue = inner.queues.get_mut(&id).ok_or(Status::NotFound)?;
         queue.items.pop_front().ok_or(Status::Empty)
+    }
+
+    /// How many items wait, in all queues.
+    pub fn waiting(&self) -> usize {
+        let inner = lock(&self.0);
+        inner.queues.values().map(|queue| queue.items.len()).sum()
     }
 }
 

@@ -21,6 +21,9 @@ use crate::stream::{LocalReply, Side, Stream};
 /// Envoy's cap on a module's linear memory.
 pub const MAX_MEMORY_BYTES: usize = 1 << 30;
 
+/// What a trap says that [`crate::Vm::trap_after`] has ordered.
+pub const ORDERED_TRAP: &str = "this trap was ordered";
+
 /// The context of the VM itself, which no callback carries.
 pub(crate) const VM_CONTEXT: u32 = 0;
 /// The root context: one plugin, hence always the first.
@@ -144,6 +147,8 @@ pub(crate) struct State {
     pub deferred: VecDeque<Deferred>,
     /// A local reply was asked for in this callback: whatever it returns, the stream is held.
     pub stop_iteration: bool,
+    /// After how many host calls the module is to trap; none: it is not.
+    pub traps_after: Option<u32>,
 }
 
 impl State {
@@ -177,6 +182,19 @@ impl State {
             effects: Vec::new(),
             deferred: VecDeque::new(),
             stop_iteration: false,
+            traps_after: None,
+        }
+    }
+
+    /// Counts a host call, and traps the module at the one at which it is to.
+    pub fn before_host_call(&mut self) -> wasmtime::Result<()> {
+        match &mut self.traps_after {
+            None => Ok(()),
+            Some(0) => Err(wasmtime::Error::msg(ORDERED_TRAP)),
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
         }
     }
 

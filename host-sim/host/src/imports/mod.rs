@@ -12,10 +12,9 @@ mod properties;
 mod shared;
 mod wasi;
 
-use wasmtime::{Caller, Linker};
+use wasmtime::{Caller, Engine, InstancePre, Linker, Module};
 
 use crate::abi::Status;
-use crate::plugin::Program;
 use crate::state::{Guest, State};
 
 /// A host call in progress.
@@ -61,6 +60,7 @@ macro_rules! proxy {
             "env",
             $name,
             |mut call: $crate::imports::Call<'_>, $($argument: $kind),*| {
+                call.data_mut().before_host_call()?;
                 $crate::imports::number($function(&mut call, $($argument),*))
             },
         )?;
@@ -68,9 +68,9 @@ macro_rules! proxy {
 }
 pub(crate) use proxy;
 
-/// All imports for one program.
-pub(crate) fn linker(program: &Program) -> wasmtime::Result<Linker<State>> {
-    let mut linker = Linker::new(&program.engine);
+/// The module with all its imports, ready to be instantiated.
+pub(crate) fn link(engine: &Engine, module: &Module) -> wasmtime::Result<InstancePre<State>> {
+    let mut linker = Linker::new(engine);
     buffers::define(&mut linker)?;
     callouts::define(&mut linker)?;
     foreign::define(&mut linker)?;
@@ -79,8 +79,8 @@ pub(crate) fn linker(program: &Program) -> wasmtime::Result<Linker<State>> {
     properties::define(&mut linker)?;
     shared::define(&mut linker)?;
     wasi::define(&mut linker)?;
-    linker.define_unknown_imports_as_traps(&program.module)?;
-    Ok(linker)
+    linker.define_unknown_imports_as_traps(module)?;
+    linker.instantiate_pre(module)
 }
 
 fn guest(call: &Call<'_>) -> Result<Guest, Refusal> {

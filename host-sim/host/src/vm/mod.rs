@@ -16,7 +16,6 @@ use wasmtime::{Store, TypedFunc, WasmParams, WasmResults};
 
 use crate::abi::LogLevel;
 use crate::effects::Effect;
-use crate::imports;
 use crate::plugin::{LoadError, Plugin, Program};
 use crate::ports::{Clock, Random};
 use crate::shared::{Address, Shared};
@@ -126,10 +125,8 @@ impl Vm {
         );
         let mut store = Store::new(&program.engine, state);
         store.limiter(|state| &mut state.limits);
-        let linker = imports::linker(program).map_err(instantiate)?;
-        let instance = linker
-            .instantiate(&mut store, &program.module)
-            .map_err(instantiate)?;
+        let linked = program.linked().map_err(instantiate)?;
+        let instance = linked.instantiate(&mut store).map_err(instantiate)?;
         let memory = instance
             .get_memory(&mut store, "memory")
             .ok_or(LoadError::MissingExport("memory"))?;
@@ -223,6 +220,17 @@ impl Vm {
         self.call(ROOT_CONTEXT, delete, ROOT_CONTEXT)?;
         self.state_mut().root_created = false;
         self.settle()
+    }
+
+    /// Makes the module trap at its next host call but so many: a crash in the middle of a callback, with what it did before
+    /// done.
+    pub fn trap_after(&mut self, host_calls: u32) {
+        self.state_mut().traps_after = Some(host_calls);
+    }
+
+    /// Takes [`Self::trap_after`] back.
+    pub fn trap_never(&mut self) {
+        self.state_mut().traps_after = None;
     }
 
     /// What is to be done outside, in order; the list is empty afterwards.

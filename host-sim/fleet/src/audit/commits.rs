@@ -1,0 +1,464 @@
+//! What the engine commits: each document must go on from the one before it, each segment must hold what is already known.
+
+use std::hash::{DefaultHasher, Hasher as _};
+
+use engine_model::Change;
+use gateway::accounts::document::{self, segment};
+use ledger::{Entry, EntryKind, State};
+use serde_json::{Value, json};
+
+use super::Auditor;
+use super::book::{Amount, Book, Fact, Life, Lot, Standing, Version, shown_hash};
+use crate::checks::Check;
+use crate::plan::{Account, Kind, Name};
+use crate::wire;
+
+const ACCOUNTS: &str = "/points/1/account/";
+const HISTORIES: &str = "/points/1/history/";
+const HEARTBEATS: &str = "/points/1/gateway/";
+
+/// What was committed, for somebody to read.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen {
+    account: Account,
+    revision: i64,
+    what: &'static str,
+    entries: u64,
+    active: u64,
+}
+
+impl Seen {
+    /// As JSON.
+    #[must_use]
+    pub fn shown(self) -> Value {
+        json!({
+            "account": self.account.to_string(),
+            "revision": self.revision,
+            "what": self.what,
+            "entries": self.entries,
+            "active": self.active,
+        })
+    }
+}
+
+/// What is wrong with a commit.
+type Wrong = (Check, String);
+
+/// An entry that was written.
+struct Written {
+    number: u32,
+    points: u64,
+    is_added: bool,
+}
+
+pub(super) fn hash_of(it: &impl std::hash::Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    it.hash(&mut hasher);
+    hasher.finish()
+}
+
+impl Auditor {
+    /// The engine has committed this. Something about it, if it is about an account.
+    pub fn committed(&mut self, change: &Change, at_us: u64) -> Option<Seen> {
+        self.revision = change.revision;
+        self.changes += 1;
+        let key = std::str::from_utf8(&change.key).unwrap_or_default();
+        if key.starts_with(HEARTBEATS) {
+            return None;
+        }
+        let (place, is_account) = match (key.strip_prefix(ACCOUNTS), key.strip_prefix(HISTORIES)) {
+            (Some(place), _) => (place, true),
+            (_, Some(place)) => (place, false),
+            _ => ("", false),
+        };
+        let mut parts = place.split('/');
+        let (tenant, _bucket, customer) = (parts.next(), parts.next(), parts.next());
+        let account = Account::named(tenant.unwrap_or_default(), customer.unwrap_or_default());
+        let Some(account) = account else {
+            let words = format!("{key} was written, which is no key of an account of this world");
+            self.violated(Check::Isolation, at_us, None, words);
+            return None;
+        };
+        let mut written = Vec::new();
+        if is_account {
+            self.log.push((change.revision, account));
+        }
+        let book = self.books.entry(account).or_default();
+        let done = match is_account {
+            true => book.document(change, at_us, &mut written),
+            false => {
+                let (generation, first) = (parts.next(), parts.next());
+                let number = |it: Option<&str>| it.and_then(|it| it.parse().ok()).unwrap_or(0);
+                book.segment(change, number(generation), number(first))
+            }
+        };
+        let seen = book.seen(account, change.revision, is_account);
+        let (deletions, asked) = (book.deletions, book.deletions_asked);
+        if let Err((check, words)) = done {
+            let words = format!("{account}, revision {}: {words}", change.revision);
+            self.violated(check, at_us, Some(account), words);
+        }
+        if deletions > asked {
+            let words = format!("{account} was deleted {deletions} times, and that was asked {asked} times");
+            self.violated(Check::ExactlyOnce, at_us, Some(account), words);
+        }
+        for entry in written {
+            self.done(account, change.revision, &entry, at_us);
+        }
+        Some(seen)
+    }
+
+    /// An operation was done.
+    fn done(&mut self, account: Account, revision: i64, entry: &Written, at_us: u64) {
+        let number = entry.number;
+        let Some(operation) = self.operations.get(&number) else {
+            let words = format!("{account} has an entry of an operation {number}, which nobody asked for");
+            return self.violated(Check::Isolation, at_us, Some(account), words);
+        };
+        if operation.account != account {
+            let words = format!(
+                "{account} has an entry of operation {number}, which is for {}",
+                operation.account
+            );
+            return self.violated(Check::Isolation, at_us, Some(account), words);
+        }
+        let wanted = match operation.kind {
+            Kind::Add { points, .. } => Some((points, true)),
+            Kind::Redeem { points } => Some((points, false)),
+            Kind::Create { points } => points.map(|it| (it, true)),
+            _ => None,
+        };
+        if wanted.map(|(points, is_added)| (u64::from(points), is_added))
+            != Some((entry.points, entry.is_added))
+        {
+            let words = format!(
+                "operation {number} asked for {:?}, and {} points were {}",
+                operation.kind,
+                entry.points,
+                if entry.is_added { "added" } else { "redeemed" }
+            );
+            return self.violated(Check::Acknowledged, at_us, Some(account), words);
+        }
+        let is_named = operation.named != Name::Nothing;
+        let told = self.told.entry(number).or_default();
+        told.done += 1;
+        told.done_revision = revision;
+        let most = if is_named { 1 } else { told.attempts };
+        let (done, may_be_done) = (told.done, told.may_be_done());
+        if done > most {
+            let words = format!("operation {number} was done {done} times, at last at revision {revision}");
+            self.violated(Check::ExactlyOnce, at_us, Some(account), words);
+        } else if !may_be_done {
+            let words = format!(
+                "operation {number} was done at revision {revision}, although no request for it is under way or of unknown outcome"
+            );
+            self.violated(Check::ExactlyOnce, at_us, Some(account), words);
+        }
+    }
+}
+
+impl Book {
+    fn seen(&self, account: Account, revision: i64, is_account: bool) -> Seen {
+        let newest = self.newest();
+        let (what, entries, active) = match (&newest.standing, is_account) {
+            (_, false) => ("segment", 0, 0),
+            (Standing::Absent, _) => ("absent", 0, 0),
+            (Standing::Erased, _) => ("erased", 0, 0),
+            (
+                Standing::Live {
+                    entries, amount, ..
+                },
+                _,
+            ) => ("live", *entries as u64, amount.at(i64::MIN)),
+        };
+        Seen {
+            account,
+            revision,
+            what,
+            entries,
+            active,
+        }
+    }
+
+    /// A new document, or none.
+    fn document(&mut self, change: &Change, at_us: u64, written: &mut Vec<Written>) -> Result<(), Wrong> {
+        let was_live = self.newest().is_live();
+        let was_erased = self.newest().standing == Standing::Erased;
+        let generation = self.lives.last().map_or(0, |it| it.generation);
+        let mut version = Version {
+            revision: change.revision,
+            at_us,
+            ..Version::default()
+        };
+        let Some(value) = &change.value else {
+            self.versions.push(version);
+            return match was_erased {
+                true => Ok(()),
+                false => Err((Check::History, "what was no tombstone was removed".to_owned())),
+            };
+        };
+        let state = match document::decode(value) {
+            Ok(state) => state,
+            Err(error) => return Err((Check::Fold, format!("the document cannot be read: {error}"))),
+        };
+        let (now, updated_at_ms) = match &state {
+            State::Live(account) => (account.generation(), account.updated_at().as_millis()),
+            State::Erased(tombstone) => (tombstone.generation(), tombstone.updated_at().as_millis()),
+            State::Absent => (0, 0),
+        };
+        // How many lives ended in this commit: the number of a life is one more than that of the one before it, or, where
+        // nothing was remembered of any, the time of the commit.
+        let first = match self.newest().standing {
+            Standing::Absent => u64::try_from(updated_at_ms).unwrap_or(1).max(1),
+            Standing::Erased => generation + 1,
+            Standing::Live { .. } => generation,
+        };
+        let begun_anew = !was_live || now != generation;
+        let is_live = matches!(state, State::Live(_));
+        let back = now < generation || now < first && !(was_live && now == generation);
+        let same_tombstone = was_erased && now == generation;
+        if back || same_tombstone {
+            self.versions.push(version);
+            let words = format!("life {now} follows on life {generation}");
+            return Err((Check::Fold, words));
+        }
+        version.ended = now - first + u64::from(!is_live);
+        self.deletions += version.ended;
+        if version.ended > 0 {
+            self.hidden_us.push(at_us);
+        }
+        if begun_anew {
+            self.lives.push(Life {
+                generation: now,
+                ..Life::default()
+            });
+        }
+        let mut result = Ok(());
+        version.standing = match &state {
+            State::Live(account) => {
+                let place = self.lives.len() - 1;
+                let segments = self.segments.get(&now);
+                if let Some(life) = self.lives.last_mut() {
+                    result = life.go_on(account, written, segments);
+                }
+                let entries = self.lives.last().map_or(0, |it| it.entries.len());
+                let lots = account.lots();
+                let lasting = lots.iter().filter(|it| it.valid_until.is_none());
+                let ends = lots.iter().filter_map(|it| {
+                    let end = it.valid_until?.as_millis();
+                    Some((end, it.remaining.get()))
+                });
+                Standing::Live {
+                    life: place,
+                    entries,
+                    amount: Amount {
+                        lasting: lasting.map(|it| it.remaining.get()).sum(),
+                        expiring: ends.collect(),
+                        updated_at_ms,
+                    },
+                }
+            }
+            State::Erased(_) => Standing::Erased,
+            State::Absent => Standing::Absent,
+        };
+        self.versions.push(version);
+        result
+    }
+
+    /// A segment was put, or removed.
+    fn segment(&mut self, change: &Change, generation: u64, first: u64) -> Result<(), Wrong> {
+        let history = |words: String| Err((Check::History, words));
+        let of_life = self.segments.entry(generation).or_default();
+        let Some(value) = &change.value else {
+            let is_known = of_life.remove(&first).is_some();
+            let current = self.lives.last().map_or(0, |it| it.generation);
+            return match is_known && !(self.newest().is_live() && current == generation) {
+                true => Ok(()),
+                false => history(format!("segment {generation}/{first} was removed while it counts")),
+            };
+        };
+        let segment = match segment::decode(value) {
+            Ok(segment) => segment,
+            Err(error) => return history(format!("segment {generation}/{first} cannot be read: {error}")),
+        };
+        if (segment.generation(), segment.first()) != (generation, first) {
+            return history(format!("segment {generation}/{first} holds another"));
+        }
+        let hash = hash_of(value);
+        if let Some((_, before)) = of_life.insert(first, (segment.last(), hash)) {
+            return history(match before == hash {
+                true => format!("segment {generation}/{first} was written again"),
+                false => format!("segment {generation}/{first} has changed"),
+            });
+        }
+        let Some(life) = self.lives.iter().find(|it| it.generation == generation) else {
+            return history(format!("segment {generation}/{first} is of no life"));
+        };
+        for entry in segment.entries() {
+            let place = usize::try_from(entry.sequence.saturating_sub(1)).unwrap_or(usize::MAX);
+            if life.entries.get(place).map(|it| it.hash) != Some(hash_of(entry)) {
+                let words = format!("segment {generation}/{first} has another entry {}", entry.sequence);
+                return history(words);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Segments of one life: last entry and hash, by first entry.
+type Segments = std::collections::BTreeMap<u64, (u64, u64)>;
+
+impl Life {
+    /// The next document of this life.
+    fn go_on(
+        &mut self,
+        account: &ledger::Account,
+        written: &mut Vec<Written>,
+        segments: Option<&Segments>,
+    ) -> Result<(), Wrong> {
+        let history = |words: String| Err((Check::History, words));
+        let archived = account.archived().map_or(0, |it| it.sequence);
+        let known = self.entries.len() as u64;
+        if archived < self.archived || account.sequence() < known || archived > known {
+            return history(format!(
+                "the document holds entries {} to {}; {known} were there, {} of them in segments",
+                archived + 1,
+                account.sequence(),
+                self.archived
+            ));
+        }
+        while self.archived < archived {
+            let covered = segments.and_then(|it| it.get(&(self.archived + 1)));
+            match covered {
+                Some(&(last, _)) if last <= archived => self.archived = last,
+                _ => {
+                    return history(format!(
+                        "entries from {} on have left the document, and no segment holds them",
+                        self.archived + 1
+                    ));
+                }
+            }
+        }
+        if self.entries.is_empty()
+            && let Some(opening) = account.opened_by()
+        {
+            self.ids.insert(hash_of(&opening.id.as_str()));
+        }
+        for entry in account.entries() {
+            let place = usize::try_from(entry.sequence.saturating_sub(1)).unwrap_or(usize::MAX);
+            match self.entries.get(place) {
+                Some(fact) if fact.hash == hash_of(entry) => {}
+                Some(_) => return history(format!("entry {} has changed", entry.sequence)),
+                None if place == self.entries.len() => written.push(self.write(entry)?),
+                None => return history(format!("entry {} came before those ahead of it", entry.sequence)),
+            }
+        }
+        self.expire(account.updated_at().as_millis());
+        let same = account.lots().len() == self.lots.len()
+            && account.lots().iter().zip(self.lots.values()).all(|(held, lot)| {
+                held.sequence == lot.sequence && held.remaining.get() == lot.left
+            });
+        if !same {
+            let held: Vec<_> = account.lots().iter().map(|it| (it.sequence, it.remaining.get())).collect();
+            let lots: Vec<_> = self.lots.values().map(|it| (it.sequence, it.left)).collect();
+            return Err((
+                Check::Fold,
+                format!("the open lots are {held:?}, by the history they are {lots:?}"),
+            ));
+        }
+        Ok(())
+    }
+
+    fn expire(&mut self, now_ms: i64) {
+        while let Some(first) = self.lots.first_entry()
+            && first.key().0 <= now_ms
+        {
+            self.active = self.active.saturating_sub(first.remove().left);
+        }
+    }
+
+    fn write(&mut self, entry: &Entry) -> Result<Written, Wrong> {
+        let sequence = entry.sequence;
+        let fold = |words: String| Err((Check::Fold, format!("entry {sequence}: {words}")));
+        let now_ms = entry.recorded_at.as_millis();
+        if now_ms < self.recorded_at_ms {
+            return fold("it is older than the one before it".to_owned());
+        }
+        self.recorded_at_ms = now_ms;
+        self.expire(now_ms);
+        let points = entry.points.get();
+        let is_added = match &entry.kind {
+            EntryKind::Added { valid_until, .. } => {
+                let end_ms = valid_until.map_or(i64::MAX, ledger::Timestamp::as_millis);
+                if end_ms > now_ms {
+                    let id = entry.identity.id.as_str().to_owned();
+                    let order = (end_ms, entry.created_at.as_millis(), id);
+                    let lot = Lot {
+                        sequence,
+                        left: points,
+                    };
+                    self.lots.insert(order, lot);
+                    self.active += points;
+                }
+                true
+            }
+            EntryKind::Redeemed { takes } => {
+                let mut wanted = points;
+                for take in takes {
+                    let taken = take.points.get();
+                    let Some(mut first) = self.lots.first_entry() else {
+                        return fold(format!("lot {} is used, and none is open", take.lot));
+                    };
+                    let lot = *first.get();
+                    if lot.sequence != take.lot || taken > lot.left || taken > wanted {
+                        return fold(format!(
+                            "{taken} of {wanted} points are taken from lot {}; the next one is {} with {}",
+                            take.lot, lot.sequence, lot.left
+                        ));
+                    }
+                    if lot.left == taken {
+                        first.remove();
+                    } else if wanted != taken {
+                        return fold(format!("lot {} is left before it is empty", lot.sequence));
+                    } else {
+                        first.get_mut().left -= taken;
+                    }
+                    wanted -= taken;
+                    self.active -= taken;
+                }
+                if wanted > 0 {
+                    return fold(format!("{wanted} of {points} points are taken from nowhere"));
+                }
+                false
+            }
+        };
+        if entry.balance_after.get() != self.active {
+            let (told, active) = (entry.balance_after.get(), self.active);
+            return fold(format!("it leaves {told} points, by the history {active}"));
+        }
+        let id = hash_of(&entry.identity.id.as_str());
+        if !self.ids.insert(id) {
+            let words = format!("entry {sequence} has an id that was there: {}", entry.identity.id.as_str());
+            return Err((Check::ExactlyOnce, words));
+        }
+        let description = entry.description.as_ref().map_or("", |it| it.as_str());
+        let Some(number) = wire::number_of(description) else {
+            let words = format!("entry {sequence} is of no operation: {description:?}");
+            return Err((Check::Isolation, words));
+        };
+        let shown = shown_hash(number, points, self.active, is_added);
+        let sum = self.entries.last().map_or(0, |it| it.sum);
+        self.entries.push(Fact {
+            hash: hash_of(entry),
+            number,
+            id,
+            balance_after: self.active,
+            sum: sum.wrapping_add(shown),
+        });
+        Ok(Written {
+            number,
+            points,
+            is_added,
+        })
+    }
+}

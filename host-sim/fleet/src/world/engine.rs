@@ -1,0 +1,443 @@
+//! The engine's side: calls on their way to it and back, its watches, and how it is.
+//!
+//! When a caller gives up is decided here, since the host leaves it to whoever drives it: a call without an answer in time
+//! ends with `UNAVAILABLE`, as Envoy has it.
+
+use bytes::Bytes;
+use engine_model::{Method, Model, Watch};
+use etcd_wire::RangeRequest;
+use prost::Message as _;
+use serde_json::json;
+
+use super::{Coming, World};
+use crate::faults::Fate;
+
+/// gRPC status: no answer, or nobody there.
+pub(super) const UNAVAILABLE: u32 = 14;
+
+/// After how long a call that nobody takes fails, in microseconds.
+const REFUSED_AFTER_US: u64 = 300;
+
+/// How the engine is.
+pub(super) struct Engine {
+    pub(super) model: Model,
+    pub(super) is_up: bool,
+    /// Counts starts: what was under way before one fails.
+    pub(super) starts: u64,
+    /// Until when there is no leader.
+    pub(super) leaderless_until_us: u64,
+    /// Until when writes take longer, and by how much.
+    pub(super) slow_until_us: u64,
+    pub(super) slow_by_us: u64,
+    /// Until when reads are answered from the past, and by how many revisions.
+    pub(super) stale_until_us: u64,
+    pub(super) stale_by: i64,
+}
+
+impl Engine {
+    pub(super) fn new(model: Model) -> Self {
+        Self {
+            model,
+            is_up: true,
+            starts: 0,
+            leaderless_until_us: 0,
+            slow_until_us: 0,
+            slow_by_us: 0,
+            stale_until_us: 0,
+            stale_by: 0,
+        }
+    }
+
+    /// Carries out a call, at the time `now_us`.
+    fn execute(&mut self, call: &Call, now_us: u64) -> Result<Vec<u8>, u32> {
+        let mut message = call.message.clone();
+        if now_us < self.stale_until_us
+            && call.method == Method::Range
+            && let Ok(mut request) = RangeRequest::decode(message.clone())
+            && request.revision == 0
+        {
+            let oldest = self.model.compacted().max(1);
+            request.revision = (self.model.revision() - self.stale_by).max(oldest);
+            message = request.encode_to_vec().into();
+        }
+        self.model.execute(call.method, message)
+    }
+}
+
+/// A stream that a VM has open.
+pub(super) struct Stream {
+    /// None: its first message is still on its way.
+    watch: Option<Watch>,
+    /// Something is on its way that makes it look for news.
+    pub(super) is_told: bool,
+}
+
+/// A call on its way to the engine.
+pub(super) struct Call {
+    seat: usize,
+    life: u64,
+    token: u32,
+    method: Method,
+    message: Bytes,
+    /// When its caller gives up.
+    deadline_us: u64,
+    /// How the answer travels; none: nobody waits for it.
+    answer: Option<Travels>,
+    /// Of the engine's, when it was made.
+    starts: u64,
+    /// It has waited for a leader.
+    waited: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Travels {
+    extra_us: u64,
+    garbled: bool,
+}
+
+impl World<'_> {
+    pub(super) fn send_call(
+        &mut self,
+        seat: usize,
+        token: u32,
+        method: &str,
+        message: Vec<u8>,
+        timeout_ms: u32,
+    ) {
+        let (now_us, life) = (self.now_us(), self.seats[seat].life);
+        let timeout_us = u64::from(timeout_ms) * 1000;
+        let Some(method) = Method::named(method) else {
+            let answer = Err(12);
+            self.expect(1, Coming::Answer { seat, life, token, answer });
+            return;
+        };
+        let mut call = Call {
+            seat,
+            life,
+            token,
+            method,
+            message: message.into(),
+            deadline_us: now_us + timeout_us,
+            answer: Some(Travels {
+                extra_us: 0,
+                garbled: false,
+            }),
+            starts: self.engine.starts,
+            waited: false,
+        };
+        let mut way_us = self.latency_us([seat as u64, token.into(), 1]);
+        let fate = self.take_fate(seat);
+        self.trace.line(now_us, "call", || {
+            json!({ "vm": seat, "call": token, "asks": format!("{method:?}"), "bytes": call.message.len(), "fate": fate })
+        });
+        match fate {
+            Some(Fate::Lost) => return self.give_up(&call),
+            Some(Fate::AnswerLost) => {
+                self.give_up(&call);
+                call.answer = None;
+            }
+            Some(Fate::Late(ms)) => {
+                self.give_up(&call);
+                call.answer = None;
+                way_us = timeout_us + u64::from(ms) * 1000;
+            }
+            Some(Fate::Twice(ms)) => {
+                let again = Call {
+                    message: call.message.clone(),
+                    answer: None,
+                    ..call
+                };
+                self.expect(way_us + u64::from(ms) * 1000, Coming::Call(again));
+            }
+            Some(Fate::Slow(ms)) => {
+                let extra_us = u64::from(ms) * 1000;
+                call.answer = Some(Travels {
+                    extra_us,
+                    garbled: false,
+                });
+            }
+            Some(Fate::Garbled) => {
+                call.answer = Some(Travels {
+                    extra_us: 0,
+                    garbled: true,
+                });
+            }
+            Some(Fate::Refused(status)) => {
+                let answer = Err(status);
+                let after_us = way_us * 2;
+                self.expect(after_us, Coming::Answer { seat, life, token, answer });
+                return;
+            }
+            None => {}
+        }
+        let gateway = &self.gateways[self.seats[seat].gateway];
+        if gateway.cut_until_us > now_us {
+            return self.give_up(&call);
+        }
+        self.expect(way_us, Coming::Call(call));
+    }
+
+    /// The caller hears nothing until its time is up.
+    fn give_up(&mut self, call: &Call) {
+        let after_us = call.deadline_us.saturating_sub(self.now_us());
+        let (seat, life, token) = (call.seat, call.life, call.token);
+        let answer = Err(UNAVAILABLE);
+        self.expect(after_us, Coming::Answer { seat, life, token, answer });
+    }
+
+    /// A call reaches the engine.
+    pub(super) fn arrive(&mut self, mut call: Call) {
+        let now_us = self.now_us();
+        let fails = !self.engine.is_up || call.starts != self.engine.starts;
+        // A second copy, or a late one, comes over a connection of its own.
+        if fails && (call.answer.is_some() || !self.engine.is_up) {
+            if call.answer.is_some() {
+                self.answer_after(REFUSED_AFTER_US, &call, Err(UNAVAILABLE));
+            }
+            return;
+        }
+        if now_us < self.engine.leaderless_until_us && !call.waited {
+            call.waited = true;
+            let drawn = self.chance([call.seat as u64, call.token.into(), 2]);
+            let answered = call.answer.is_some();
+            if answered && drawn % 4 != 3 {
+                self.give_up(&call);
+            }
+            match drawn % 4 {
+                // Carried out, and nobody hears of it.
+                0 => call.answer = None,
+                // Carried out when there is a leader again.
+                1 => {
+                    call.answer = None;
+                    let wait_us = self.engine.leaderless_until_us - now_us + drawn / 4 % 5_000;
+                    return self.expect(wait_us, Coming::Call(call));
+                }
+                // Never carried out.
+                2 => return,
+                _ => {
+                    if answered {
+                        self.answer_after(REFUSED_AFTER_US, &call, Err(UNAVAILABLE));
+                    }
+                    return;
+                }
+            }
+        }
+        let before = self.engine.model.revision();
+        let result = self.engine.execute(&call, now_us);
+        let wrote = self.engine.model.revision() != before;
+        self.trace.line(now_us, "carried-out", || {
+            let revision = self.engine.model.revision();
+            json!({ "vm": call.seat, "call": call.token, "revision": revision, "wrote": wrote, "refused": result.as_ref().err() })
+        });
+        if wrote {
+            self.audit(before);
+            self.ring_watches();
+        }
+        let Some(travels) = call.answer else { return };
+        let mut after_us = self.latency_us([call.seat as u64, call.token.into(), 3]) + travels.extra_us;
+        if wrote && now_us < self.engine.slow_until_us {
+            after_us += self.engine.slow_by_us;
+        }
+        let result = match travels.garbled {
+            true => Ok(self.nonsense(&call)),
+            false => result,
+        };
+        let gateway = &self.gateways[self.seats[call.seat].gateway];
+        if gateway.cut_until_us > now_us {
+            return self.give_up(&call);
+        }
+        self.answer_after(after_us, &call, result);
+    }
+
+    fn answer_after(&mut self, after_us: u64, call: &Call, answer: Result<Vec<u8>, u32>) {
+        if self.now_us() + after_us >= call.deadline_us {
+            return self.give_up(call);
+        }
+        let (seat, life, token) = (call.seat, call.life, call.token);
+        self.expect(after_us, Coming::Answer { seat, life, token, answer });
+    }
+
+    /// An answer that is none.
+    fn nonsense(&self, call: &Call) -> Vec<u8> {
+        match self.chance([call.seat as u64, call.token.into(), 4]) % 4 {
+            0 => Vec::new(),
+            1 => vec![0xff; 3],
+            // Headers alone: of a store that is far ahead.
+            2 => vec![0x0a, 0x04, 0x18, 0xc0, 0x84, 0x3d],
+            _ => vec![0x0a, 0x04, 0x18, 0xc0, 0x84, 0x3d, 0x18, 0x01],
+        }
+    }
+
+    /// Shows the auditor what was committed.
+    fn audit(&mut self, after: i64) {
+        let now_us = self.now_us();
+        let changes: Vec<_> = self.engine.model.changes_after(after).cloned().collect();
+        for change in &changes {
+            if let Some(seen) = self.auditor.committed(change, now_us) {
+                self.trace.line(now_us, "commit", || seen.shown());
+            }
+        }
+    }
+
+    pub(super) fn answer(&mut self, seat: usize, life: u64, token: u32, answer: Result<Vec<u8>, u32>) {
+        if !self.lives(seat, life) {
+            return;
+        }
+        let now_us = self.now_us();
+        self.trace.line(now_us, "answer", || {
+            json!({ "vm": seat, "call": token, "status": answer.as_ref().err().copied().unwrap_or(0) })
+        });
+        self.call_vm(seat, |vm| match answer {
+            Ok(message) => vm.grpc_message(token, message),
+            Err(status) => vm.grpc_closed(token, status, "no answer"),
+        });
+        self.go_on_draining(seat);
+    }
+
+    pub(super) fn open_stream(&mut self, seat: usize, token: u32) {
+        let stream = Stream {
+            watch: None,
+            is_told: false,
+        };
+        self.streams.insert((seat, token), stream);
+    }
+
+    pub(super) fn send_on_stream(&mut self, seat: usize, token: u32, message: Vec<u8>) {
+        let life = self.seats[seat].life;
+        let after_us = self.latency_us([seat as u64, token.into(), 5]);
+        self.expect(
+            after_us,
+            Coming::Watch {
+                seat,
+                life,
+                token,
+                message,
+            },
+        );
+    }
+
+    /// The first message of a stream reaches the engine.
+    pub(super) fn watch(&mut self, seat: usize, life: u64, token: u32, message: Vec<u8>) {
+        if !self.lives(seat, life) || !self.streams.contains_key(&(seat, token)) {
+            return;
+        }
+        let now_us = self.now_us();
+        let leaderless = now_us < self.engine.leaderless_until_us;
+        let cut_until_us = self.gateways[self.seats[seat].gateway].cut_until_us;
+        if cut_until_us > now_us || leaderless {
+            // It is sent again by the transport, or the filter gives up first.
+            let until_us = cut_until_us.max(self.engine.leaderless_until_us);
+            let again = Coming::Watch {
+                seat,
+                life,
+                token,
+                message,
+            };
+            return self.expect(until_us - now_us + 1, again);
+        }
+        let opened = match self.engine.is_up {
+            true => self.engine.model.watch(message.into()),
+            false => Err(UNAVAILABLE),
+        };
+        let after_us = self.latency_us([seat as u64, token.into(), 6]);
+        match opened {
+            Ok((watch, created)) => {
+                if let Some(stream) = self.streams.get_mut(&(seat, token)) {
+                    stream.watch = Some(watch);
+                    stream.is_told = true;
+                }
+                self.trace.line(now_us, "watch", || json!({ "vm": seat, "stream": token }));
+                let message = created;
+                self.expect(
+                    after_us,
+                    Coming::StreamMessage {
+                        seat,
+                        life,
+                        token,
+                        message,
+                    },
+                );
+            }
+            Err(status) => {
+                let closed = Coming::StreamClosed {
+                    seat,
+                    life,
+                    token,
+                    status,
+                };
+                self.expect(after_us, closed);
+            }
+        }
+    }
+
+    pub(super) fn stream_message(&mut self, seat: usize, life: u64, token: u32, message: Vec<u8>) {
+        if self.lives(seat, life) && self.streams.contains_key(&(seat, token)) {
+            self.call_vm(seat, |vm| vm.grpc_message(token, message));
+            self.tell(seat, life, token);
+        }
+    }
+
+    /// Every watch looks for news, a message's way later.
+    fn ring_watches(&mut self) {
+        let mut all: Vec<(usize, u32)> = self
+            .streams
+            .iter()
+            .filter(|(_, stream)| !stream.is_told && stream.watch.is_some())
+            .map(|(at, _)| *at)
+            .collect();
+        all.sort_unstable();
+        for (seat, token) in all {
+            let after_us = self.latency_us([seat as u64, token.into(), 7]);
+            self.tell_after(seat, token, after_us);
+        }
+    }
+
+    fn tell_after(&mut self, seat: usize, token: u32, after_us: u64) {
+        if let Some(stream) = self.streams.get_mut(&(seat, token)) {
+            stream.is_told = true;
+        }
+        let life = self.seats[seat].life;
+        self.expect(after_us, Coming::Tell { seat, life, token });
+    }
+
+    /// Tells a watch what is new, unless its gateway is cut off: then later.
+    pub(super) fn tell(&mut self, seat: usize, life: u64, token: u32) {
+        if !self.lives(seat, life) {
+            return;
+        }
+        let now_us = self.now_us();
+        let gateway = &self.gateways[self.seats[seat].gateway];
+        let until_us = gateway
+            .cut_until_us
+            .max(gateway.stalled_until_us)
+            .max(self.engine.leaderless_until_us);
+        let is_up = self.engine.is_up;
+        let Some(stream) = self.streams.get_mut(&(seat, token)) else {
+            return;
+        };
+        if until_us > now_us {
+            return self.tell_after(seat, token, until_us - now_us);
+        }
+        stream.is_told = false;
+        let Some(watch) = stream.watch.as_mut().filter(|_| is_up) else {
+            return;
+        };
+        let Some(message) = self.engine.model.tell(watch) else {
+            return;
+        };
+        let more = self.engine.model.has_news(watch);
+        self.trace.line(now_us, "told", || json!({ "vm": seat, "stream": token, "bytes": message.len() }));
+        self.call_vm(seat, |vm| vm.grpc_message(token, message));
+        if more {
+            self.tell_after(seat, token, 1);
+        }
+    }
+
+    pub(super) fn stream_closed(&mut self, seat: usize, life: u64, token: u32, status: u32) {
+        if self.lives(seat, life) && self.streams.remove(&(seat, token)).is_some() {
+            let now_us = self.now_us();
+            self.trace.line(now_us, "watch-closed", || json!({ "vm": seat, "stream": token, "status": status }));
+            self.call_vm(seat, |vm| vm.grpc_closed(token, status, "broken"));
+        }
+    }
+}
