@@ -46,6 +46,9 @@ pub struct Arguments {
     /// What may go wrong: `all`, `none`, or names with commas between; `--help` lists them.
     #[arg(long, value_name = "LIST", default_value = "all")]
     faults: Set<FaultKind>,
+    /// A member of the filter's configuration, as NAME=JSON, in place of what the seed draws; may be given several times.
+    #[arg(long, value_name = "NAME=JSON", value_parser = setting)]
+    set: Vec<(String, serde_json::Value)>,
     /// A check not to make; may be given several times.
     #[arg(long, value_name = "CHECK", value_parser = Check::named)]
     without: Vec<Check>,
@@ -119,6 +122,12 @@ pub fn explore_fleet(arguments: Arguments) -> Result<(), Failure> {
     }
 }
 
+fn setting(text: &str) -> Result<(String, serde_json::Value), String> {
+    let (name, value) = text.split_once('=').ok_or("is not NAME=JSON")?;
+    let value = serde_json::from_str(value).map_err(|error| format!("`{value}` is no JSON: {error}"))?;
+    Ok((name.to_owned(), value))
+}
+
 fn count(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
@@ -131,6 +140,7 @@ fn search(arguments: &Arguments, program: &Program) -> Result<(), Failure> {
         workers: count(arguments.workers),
         operations: arguments.operations,
         faults: arguments.faults.clone(),
+        settings: arguments.set.iter().cloned().collect(),
         checks: Set::all().without(&arguments.without),
         threads: arguments.threads.map_or(cores, count),
     };

@@ -10,7 +10,7 @@ use host::Program;
 use crate::checks::{Check, Violation};
 use crate::faults::FaultKind;
 use crate::named::Set;
-use crate::plan::{Plan, Wish};
+use crate::plan::{Plan, Settings, Wish};
 use crate::run::run;
 use crate::trace::Trace;
 
@@ -27,6 +27,8 @@ pub struct Search {
     pub operations: u32,
     /// What may go wrong.
     pub faults: Set<FaultKind>,
+    /// Members of the filter's configuration besides those that are drawn, or in their place.
+    pub settings: Settings,
     /// What is looked at.
     pub checks: Set<Check>,
     /// How many worlds at a time, 1 at least.
@@ -43,6 +45,7 @@ impl Search {
             workers: self.workers,
             operations: self.operations,
             faults: self.faults.clone(),
+            settings: self.settings.clone(),
         }
     }
 }

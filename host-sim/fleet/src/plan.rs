@@ -6,6 +6,8 @@
 mod draw;
 mod profile;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 pub use profile::Profile;
@@ -26,7 +28,12 @@ pub struct Wish {
     pub operations: u32,
     /// What may go wrong. Each seed takes some of it.
     pub faults: Set<FaultKind>,
+    /// Members of the filter's configuration besides those that are drawn, or in their place.
+    pub settings: Settings,
 }
+
+/// Members of the filter's configuration, by name.
+pub type Settings = BTreeMap<String, serde_json::Value>;
 
 /// A plan.
 #[derive(Debug, Clone, PartialEq)]

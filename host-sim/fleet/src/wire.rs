@@ -20,7 +20,7 @@ const DESCRIPTION: &str = "o";
 
 /// The filter's configuration in this world.
 pub(crate) fn configuration(profile: &Profile) -> Value {
-    json!({
+    let mut configuration = json!({
         "issuers": [{
             "issuer": ISSUER,
             "algorithms": ["HS256"],
@@ -37,7 +37,11 @@ pub(crate) fn configuration(profile: &Profile) -> Value {
         "reads": { "max_staleness_ms": profile.max_staleness_ms },
         "cache_bytes": profile.cache_bytes,
         "decision_log": { "lines": "none" },
-    })
+    });
+    for (name, value) in &profile.settings {
+        configuration[name] = value.clone();
+    }
+    configuration
 }
 
 fn encoded(bytes: &[u8]) -> String {

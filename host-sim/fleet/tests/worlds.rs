@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use fleet::{
-    Check, FaultKind, Plan, Progress, Record, Search, Set, Trace, What, Wish, explore, run, shrink,
+    Check, FaultKind, Plan, Progress, Record, Search, Set, Settings, Trace, What, Wish, explore, run, shrink,
 };
 use host::Program;
 
@@ -25,6 +25,7 @@ fn wish(seed: u64, operations: u32, faults: Set<FaultKind>) -> Wish {
         workers: 2,
         operations,
         faults,
+        settings: Settings::new(),
     }
 }
 
@@ -35,6 +36,7 @@ fn search(seeds: std::ops::Range<u64>, operations: u32, faults: Set<FaultKind>) 
         workers: 2,
         operations,
         faults,
+        settings: Settings::new(),
         checks: Set::all(),
         threads: std::thread::available_parallelism().map_or(1, usize::from),
     }

@@ -58,11 +58,27 @@ pub enum Bug {
     RefusalFromCopy,
     /// A strict read takes part in a read that was begun before it came.
     JoinsReadUnderWay,
+    /// An operation that was done already is refused when it is sent again.
+    ReplayRefused,
+    /// What was committed is not put into the copies before it is acknowledged.
+    NotRemembered,
+    /// An answer from the engine says that it came from a copy.
+    EngineSaysCache,
+    /// A list leaves out an account.
+    ListForgets,
+    /// A conflict is answered as a fault of the gateway's own.
+    ConflictAsFault,
+    /// A job that is over is kept.
+    NeverIdle,
+    /// The VM traps when a commit of several operations is repeated.
+    Traps,
+    /// Memory is taken with every outcome and never given back.
+    Leaks,
 }
 
 impl Bug {
     /// All of them, in the order in which they are declared.
-    pub const ALL: [(Self, &'static str); 23] = [
+    pub const ALL: [(Self, &'static str); 31] = [
         (Self::BlindWrite, "blind_write"),
         (Self::FreshIdOnResend, "fresh_id_on_resend"),
         (Self::UnknownAsDone, "unknown_as_done"),
@@ -86,6 +102,14 @@ impl Bug {
         (Self::ClientIdIgnored, "client_id_ignored"),
         (Self::RefusalFromCopy, "refusal_from_copy"),
         (Self::JoinsReadUnderWay, "joins_read_under_way"),
+        (Self::ReplayRefused, "replay_refused"),
+        (Self::NotRemembered, "not_remembered"),
+        (Self::EngineSaysCache, "engine_says_cache"),
+        (Self::ListForgets, "list_forgets"),
+        (Self::ConflictAsFault, "conflict_as_fault"),
+        (Self::NeverIdle, "never_idle"),
+        (Self::Traps, "traps"),
+        (Self::Leaks, "leaks"),
     ];
 }
 

@@ -417,6 +417,17 @@ impl Worker {
         let Some(running) = self.jobs.remove(&settled.ticket) else {
             return;
         };
+        if is_planted(Bug::Leaks) {
+            std::mem::forget(vec![1_u8; 1 << 20]);
+        }
+        if is_planted(Bug::NeverIdle) && settled.ticket.is_multiple_of(64) {
+            let kept = Running {
+                deadline_ms: i64::MAX,
+                history: None,
+                ..running
+            };
+            self.jobs.insert(settled.ticket, kept);
+        }
         self.tickets.remove(&running.exchange);
         if is_planted(Bug::LostWakeUp) && settled.ticket.is_multiple_of(64) {
             return;

@@ -60,6 +60,7 @@ impl Scene {
             workers: 1,
             operations: 0,
             faults: Set::none(),
+            settings: Settings::new(),
         });
         plan.profile.max_staleness_ms = 1_000;
         let operations: Vec<Operation> = kinds

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Wish;
+use super::{Settings, Wish};
 use crate::faults::FaultKind;
 use crate::named::Named as _;
 use crate::random::Random;
@@ -57,6 +57,9 @@ pub struct Profile {
     pub budget_ms: u32,
     /// What goes wrong in this world.
     pub faults: Vec<FaultKind>,
+    /// Members of the configuration besides, or in place of what is said here.
+    #[serde(default)]
+    pub settings: Settings,
 }
 
 impl Profile {
@@ -99,6 +102,7 @@ impl Profile {
             call_timeout_ms: random.one_of(&[200, 500, 1_000]),
             budget_ms: random.one_of(&[1_000, 2_000]),
             faults,
+            settings: wish.settings.clone(),
         }
     }
 

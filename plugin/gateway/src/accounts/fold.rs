@@ -153,6 +153,9 @@ fn judge(state: &State, it: &Folded<'_>, clock: Timestamp) -> (Verdict, Option<R
         _ => clock,
     };
     match ledger::apply(state, it.operation, it.looked, clock) {
+        Ok(Applied::Replayed(_)) if is_planted(Bug::ReplayRefused) => {
+            (Verdict::Refused(Refusal::IdReused), None)
+        }
         Ok(Applied::Changed(next) | Applied::Remembered(next)) => {
             (Verdict::Written(Written::Done), Some(next))
         }

@@ -37,6 +37,9 @@ impl Source {
     /// The reply, saying so.
     pub(super) fn tell(self, reply: Reply) -> Reply {
         match self {
+            Self::Engine if is_planted(Bug::EngineSaysCache) => {
+                reply.with("x-points-source", "cache").with("age", "0")
+            }
             Self::Engine => reply.with("x-points-source", "engine"),
             Self::Copy { age_ms, stale } => {
                 let seconds = age_ms.max(0).checked_div(1000).unwrap_or(0);

@@ -22,6 +22,7 @@ use crate::api::reply::Reply;
 use crate::api::route::{self, Route, Target};
 use crate::config::{Config, Site};
 use crate::host::{Host, NoRandomness};
+use crate::planted::{Bug, is_planted};
 use crate::worker::Worker;
 
 /// A permitted request whose path, query and headers are in order.
@@ -328,7 +329,8 @@ fn list_reply(
     now: Timestamp,
 ) -> Result<Reply, Failure> {
     let mut body = render::List::new(config.summary_batch.max_bytes);
-    for (customer, stored) in &listing.accounts {
+    let forgotten = usize::from(is_planted(Bug::ListForgets) && listing.accounts.len() > 2);
+    for (customer, stored) in listing.accounts.iter().skip(forgotten) {
         let history = Listing::history(customer, stored).map_err(Failure::Corrupt)?;
         if !body.push(customer, &history, now) {
             return Err(BadInput::ListTooLong.into());
@@ -351,6 +353,9 @@ fn list_reply(
 fn refused(refusal: Refusal, customer: CustomerId, wanted: u64) -> Failure {
     match refusal {
         Refusal::KeyReused => Failure::KeyReused,
+        Refusal::IdReused | Refusal::AlreadyExists if is_planted(Bug::ConflictAsFault) => {
+            Failure::Unexpected
+        }
         Refusal::IdReused | Refusal::AlreadyExists => Failure::Conflict(customer),
         Refusal::NotFound => Failure::UnknownCustomer(customer),
         Refusal::Insufficient { active } => BadInput::Insufficient {

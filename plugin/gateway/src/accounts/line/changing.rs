@@ -146,7 +146,9 @@ impl Line {
                     standing: Standing::of(&state, context.host.now()),
                     document: Some(&document),
                 };
-                context.remember(&self.key, &copy, revision);
+                if !is_planted(Bug::NotRemembered) {
+                    context.remember(&self.key, &copy, revision);
+                }
                 for (change, verdict) in members {
                     settled.extend(told(change.seat, verdict, revision));
                 }
@@ -190,6 +192,12 @@ impl Line {
 
     /// The outcome of a commit is unknown: the identical request is made again.
     fn repeat(&mut self, commit: Commit, mut of: Of) {
+        if is_planted(Bug::Traps)
+            && let Of::Document { members, .. } = &of
+            && members.len() > 1
+        {
+            std::process::abort();
+        }
         if is_planted(Bug::FreshIdOnResend)
             && let Of::Document { members, .. } = &mut of
         {

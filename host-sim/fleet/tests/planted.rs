@@ -1,0 +1,89 @@
+//! Every mistake that the test build of the filter can put in is found, and each within a bounded number of worlds.
+//!
+//! Without this nobody knew whether the checks look at anything. Which check finds which mistake is in `docs/fleet.md`,
+//! as `matrix` prints it.
+
+use std::fmt::Write as _;
+use std::sync::OnceLock;
+
+use fleet::{Check, FaultKind, Named as _, Progress, Search, Set, Settings, explore};
+use gateway::planted::Bug;
+use host::Program;
+use serde_json::json;
+
+/// Worlds in which a mistake has to show, and operations of each.
+const SEEDS: u64 = 60;
+const OPERATIONS: u32 = 400;
+
+/// The filter with mistakes in it, compiled once for all tests.
+fn program() -> &'static Program {
+    static COMPILED: OnceLock<Program> = OnceLock::new();
+    COMPILED.get_or_init(|| {
+        let wasm = testbed::planted_bugs_wasm().expect("the filter with planted bugs is built");
+        Program::load(&wasm).expect("it compiles")
+    })
+}
+
+/// The worlds to look through for this mistake; none: with no mistake at all.
+fn search(bug: Option<&str>, seeds: u64, checks: Set<Check>) -> Search {
+    let settings = bug.map(|name| ("planted_bug".to_owned(), json!(name)));
+    Search {
+        seeds: 1..seeds + 1,
+        gateways: 2,
+        workers: 2,
+        operations: OPERATIONS,
+        faults: Set::<FaultKind>::all(),
+        settings: Settings::from_iter(settings),
+        checks,
+        threads: std::thread::available_parallelism().map_or(1, usize::from),
+    }
+}
+
+#[test]
+fn every_planted_bug_is_found() {
+    let mut survivors = Vec::new();
+    for (_, name) in Bug::ALL {
+        let search = search(Some(name), SEEDS, Set::all());
+        match explore(&search, program(), &Progress::default()).failed {
+            Some((seed, violation)) => println!("{name:<24} seed {seed:>2}: {violation}"),
+            None => survivors.push(name),
+        }
+    }
+    assert_eq!(survivors, [""; 0], "not found in {SEEDS} worlds each");
+}
+
+#[test]
+fn the_same_build_without_a_mistake_is_found_good() {
+    let search = search(None, 6, Set::all());
+    assert_eq!(explore(&search, program(), &Progress::default()).failed, None);
+}
+
+/// Which checks, each alone, find which mistake; then which mistakes no other check finds. Takes long: to be run by hand,
+/// `cargo test --release -p fleet --test planted -- --ignored --nocapture`.
+#[test]
+#[ignore = "half an hour; its outcome is in docs/fleet.md"]
+fn matrix() {
+    let mut table = String::new();
+    let mut only: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (_, name) in Bug::ALL {
+        let finds = |check: &&Check| {
+            let search = search(Some(name), SEEDS, Set::of(&[**check]));
+            explore(&search, program(), &Progress::default()).failed.is_some()
+        };
+        let finders: Vec<&str> = Check::all().iter().filter(finds).map(|it| it.name()).collect();
+        let _ = writeln!(table, "| `{name}` | {} |", finders.join(", "));
+        println!("{name}: {}", finders.join(", "));
+        if let [check] = finders.as_slice() {
+            match only.iter_mut().find(|(it, _)| it == check) {
+                Some((_, bugs)) => bugs.push(name),
+                None => only.push((check, vec![name])),
+            }
+        }
+    }
+    println!("{table}");
+    for check in Check::all().iter().map(|it| it.name()) {
+        let bugs = only.iter().find(|(it, _)| *it == check);
+        let bugs = bugs.map_or_else(|| "none".to_owned(), |(_, bugs)| bugs.join(", "));
+        println!("without {check}: {bugs} would live on");
+    }
+}
