@@ -1,0 +1,154 @@
+//! A network namespace for every process, all of them on one bridge of this machine: links between processes can be cut,
+//! and nothing else of the machine is touched.
+//!
+//! Not every machine allows that (it takes root and a kernel with bridges); then the reason is told. Names carry this
+//! process's id, and all of it goes when this is dropped.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::process::Command;
+
+use testbed::Place;
+
+/// The first two numbers of all addresses: a range that is set aside for benchmarks (RFC 2544), in no use otherwise.
+const RANGE: (u8, u8) = (198, 18);
+/// The machine's own place in the subnet, and that of the first process.
+const HOST: u8 = 1;
+const FIRST: u8 = 11;
+/// `1` where packets on bridges go through the machine's packet filter, which may drop them.
+const BRIDGE_FILTER: &str = "/proc/sys/net/bridge/bridge-nf-call-iptables";
+
+/// The namespaces of some processes, which are known by number.
+#[derive(Debug)]
+pub(super) struct Namespaces {
+    tag: String,
+    subnet: u8,
+    count: u8,
+}
+
+impl Namespaces {
+    /// So many namespaces.
+    ///
+    /// # Errors
+    /// Why this machine does not allow it. Nothing is left behind then.
+    pub(super) fn create(count: u8) -> Result<Self, String> {
+        if std::fs::read_to_string(BRIDGE_FILTER).is_ok_and(|it| it.trim() == "1") {
+            return Err("packets on bridges are filtered on this machine".to_owned());
+        }
+        // Names of links have at most 15 characters.
+        let pid = std::process::id() % 1_000_000;
+        let routes = ip(&["-4", "route", "show"])?;
+        let seems_free =
+            |subnet: &u8| !routes.contains(&format!("{}.{}.{subnet}.", RANGE.0, RANGE.1));
+        let start = (pid % 200) as u8;
+        let subnet = (start..=u8::MAX).chain(0..start).find(seems_free);
+        let spaces = Self {
+            tag: format!("rpc{pid}"),
+            subnet: subnet.ok_or("no subnet is free")?,
+            count,
+        };
+        // What there is by then goes with it when a step fails.
+        spaces.build()?;
+        Ok(spaces)
+    }
+
+    fn build(&self) -> Result<(), String> {
+        let bridge = self.bridge();
+        ip(&["link", "add", &bridge, "type", "bridge"])?;
+        let host = format!("{}/24", self.ip_of(HOST));
+        ip(&["addr", "add", &host, "dev", &bridge])?;
+        ip(&["link", "set", &bridge, "up"])?;
+        for process in 0..self.count {
+            let (space, link) = (self.space(process), self.link(process));
+            let own = format!("{}/24", self.ip(process));
+            ip(&["netns", "add", &space])?;
+            ip(&[
+                "link", "add", &link, "type", "veth", "peer", "name", "eth0", "netns", &space,
+            ])?;
+            ip(&["link", "set", &link, "master", &bridge])?;
+            ip(&["link", "set", &link, "up"])?;
+            ip(&["-n", &space, "link", "set", "lo", "up"])?;
+            ip(&["-n", &space, "addr", "add", &own, "dev", "eth0"])?;
+            ip(&["-n", &space, "link", "set", "eth0", "up"])?;
+        }
+        Ok(())
+    }
+
+    /// Where that process runs.
+    pub(super) fn place(&self, process: u8) -> Place {
+        let within = ["ip", "netns", "exec", &self.space(process)];
+        Place {
+            ip: self.ip(process),
+            within: within.map(Into::into).to_vec(),
+        }
+    }
+
+    /// Takes the process off the network: what it sends is lost, and what is sent to it.
+    pub(super) fn isolate(&self, process: u8) -> Result<(), String> {
+        ip(&["link", "set", &self.link(process), "down"]).map(drop)
+    }
+
+    /// Ends [`Namespaces::isolate`].
+    pub(super) fn join(&self, process: u8) -> Result<(), String> {
+        ip(&["link", "set", &self.link(process), "up"]).map(drop)
+    }
+
+    /// Cuts the link of two processes, both ways; all others are as before.
+    pub(super) fn cut(&self, one: u8, other: u8) -> Result<(), String> {
+        self.routes("add", one, other)
+    }
+
+    /// Ends [`Namespaces::cut`].
+    pub(super) fn mend(&self, one: u8, other: u8) -> Result<(), String> {
+        self.routes("del", one, other)
+    }
+
+    fn routes(&self, verb: &str, one: u8, other: u8) -> Result<(), String> {
+        for (from, to) in [(one, other), (other, one)] {
+            let to = format!("{}/32", self.ip(to));
+            ip(&["-n", &self.space(from), "route", verb, "blackhole", &to])?;
+        }
+        Ok(())
+    }
+
+    fn ip(&self, process: u8) -> IpAddr {
+        self.ip_of(FIRST + process)
+    }
+
+    fn ip_of(&self, host: u8) -> IpAddr {
+        Ipv4Addr::new(RANGE.0, RANGE.1, self.subnet, host).into()
+    }
+
+    fn space(&self, process: u8) -> String {
+        format!("{}n{process}", self.tag)
+    }
+
+    fn link(&self, process: u8) -> String {
+        format!("{}v{process}", self.tag)
+    }
+
+    fn bridge(&self) -> String {
+        format!("{}br", self.tag)
+    }
+}
+
+impl Drop for Namespaces {
+    fn drop(&mut self) {
+        // What is not there need not go: it may be half built.
+        for process in 0..self.count {
+            let _ = ip(&["link", "del", &self.link(process)]);
+            let _ = ip(&["netns", "del", &self.space(process)]);
+        }
+        let _ = ip(&["link", "del", &self.bridge()]);
+    }
+}
+
+/// Runs `ip`; what it says is the answer, or the reason.
+fn ip(args: &[&str]) -> Result<String, String> {
+    let output = Command::new("ip").args(args).output();
+    let output = output.map_err(|error| format!("ip: {error}"))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let words = String::from_utf8_lossy(&output.stderr);
+    Err(format!("ip {}: {}", args.join(" "), words.trim()))
+}
