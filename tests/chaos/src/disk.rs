@@ -8,6 +8,8 @@ use std::process::Command;
 /// Its size: room for the log files that etcd lays out ahead of need, 64 MiB each, and for what a run of some minutes
 /// writes.
 const SIZE_MIB: u32 = 768;
+/// What all mounts begin with; this process's id follows.
+const NAME: &str = "reward-points-chaos-";
 /// What is written at once to fill it; at the end, single blocks.
 const CHUNK: [u8; 1024 * 1024] = [0; 1024 * 1024];
 const BLOCK_BYTES: usize = 4096;
@@ -24,11 +26,14 @@ impl SmallDisk {
     /// # Errors
     /// Why this machine does not allow it.
     pub(crate) fn mount(at: PathBuf) -> Result<Self, String> {
+        remove_leftovers();
         std::fs::create_dir_all(&at)
             .map_err(|error| format!("create {}: {error}", at.display()))?;
         let mut mount = Command::new("mount");
         let size = format!("size={SIZE_MIB}m,mode=0700");
-        mount.args(["-t", "tmpfs", "-o", &size, "chaos"]).arg(&at);
+        mount
+            .args(["-t", "tmpfs", "-o", &size, &own_name()])
+            .arg(&at);
         let output = mount.output().map_err(|error| format!("mount: {error}"))?;
         if output.status.success() {
             return Ok(Self { at });
@@ -81,6 +86,25 @@ impl Drop for SmallDisk {
         // Lazily: it goes with the last process that still looks into it.
         if !unmount(&self.at, &[]) {
             unmount(&self.at, &["-l"]);
+        }
+    }
+}
+
+/// What the mount is called: it tells whose it is.
+fn own_name() -> String {
+    format!("{NAME}{}", std::process::id())
+}
+
+/// Unmounts what a run left behind that was killed: its process is gone.
+fn remove_leftovers() {
+    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    for line in mounts.lines() {
+        let mut words = line.split(' ');
+        let pid = words.next().and_then(|name| name.strip_prefix(NAME));
+        if let (Some(pid), Some(at)) = (pid, words.next())
+            && pid.parse::<u32>().is_ok_and(crate::is_gone)
+        {
+            unmount(Path::new(at), &["-l"]);
         }
     }
 }

@@ -36,6 +36,11 @@ const MAX_STALENESS: Duration = Duration::from_secs(1);
 /// The gateways' setting: how old an answer may be that says that it is stale.
 const STALE_IF_ERROR: Duration = Duration::from_secs(10);
 
+/// Whether there is no process with that id (any more).
+fn is_gone(pid: u32) -> bool {
+    !std::path::Path::new("/proc").join(pid.to_string()).exists()
+}
+
 /// What a gateway is called.
 fn gateway_name(gateway: usize) -> &'static str {
     ["envoy-a", "envoy-b"].get(gateway).unwrap_or(&"no envoy")

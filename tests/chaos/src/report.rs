@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::board::{Count, Counts, Gaps};
 use crate::faults::{Fault, Injected, Outcome};
+use crate::stage::WORKERS;
 use crate::verify::Verified;
 use crate::{GATEWAYS, MEMBERS};
 
@@ -66,7 +67,7 @@ impl Report {
     pub fn table(&self) -> String {
         let mut lines = vec![
             format!(
-                "chaos: seed {}, {} clients, {MEMBERS} members of etcd, {GATEWAYS} Envoys of 2 workers; {:.0} s, faults held for {:?}",
+                "chaos: seed {}, {} clients, {MEMBERS} members of etcd, {GATEWAYS} Envoys of {WORKERS} workers; {:.0} s, faults held for {:?}",
                 self.seed,
                 self.clients,
                 self.lasted.as_secs_f64(),

@@ -19,7 +19,7 @@ use crate::world::World;
 use crate::{GATEWAYS, MAX_STALENESS, MEMBERS, STALE_IF_ERROR};
 
 /// Of each gateway.
-const WORKERS: u16 = 2;
+pub(crate) const WORKERS: u16 = 2;
 /// The member with the small disk.
 pub(crate) const ON_SMALL_DISK: usize = 2;
 /// How long everything may take to work again after a fault.
@@ -256,8 +256,8 @@ fn etcd_arguments() -> [&'static str; 8] {
 fn plugin(keys: &DevKeys) -> anyhow::Result<Value> {
     let mut plugin = testbed::dev_plugin(keys)?;
     plugin["reads"] = json!({
-        "max_staleness_ms": MAX_STALENESS.as_millis(),
-        "stale_if_error_ms": STALE_IF_ERROR.as_millis(),
+        "max_staleness_ms": MAX_STALENESS.as_millis() as u64,
+        "stale_if_error_ms": STALE_IF_ERROR.as_millis() as u64,
     });
     plugin["decision_log"] = json!({ "lines": "none" });
     Ok(plugin)

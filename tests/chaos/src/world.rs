@@ -105,11 +105,6 @@ impl World {
             .map(|gateway| Connection::new(gateway, authorization.clone()))
     }
 
-    /// Where the gateways are.
-    pub(crate) fn gateways(&self) -> [SocketAddr; GATEWAYS] {
-        self.gateways
-    }
-
     /// A header's value with which a tenant's accounts can be read and changed.
     pub(crate) fn authorization(&self, tenant: usize) -> &[u8] {
         let authorization = self.authorizations.get(tenant);

@@ -64,7 +64,7 @@ impl Scene<'_> {
         self.stage.gateway(gateway)?.restart()?;
         let name = gateway_name(gateway);
         Ok(Outcome::Done(format!(
-            "{name}: {on_the_way} requests on the way, all answered"
+            "{name}: {on_the_way} requests on the way"
         )))
     }
 }

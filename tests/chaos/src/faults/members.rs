@@ -78,20 +78,20 @@ impl Scene<'_> {
             disk.empty().context("empty the small disk")?;
         }
         let name = member_name(ON_SMALL_DISK);
-        let mib = filled / 1024 / 1024;
-        let Some(after) = ended_after else {
-            return Ok(Outcome::Done(format!(
-                "{name}: went on for {FULL_BOUND:?} ({mib} MiB filled)"
-            )));
-        };
+        let filled = format!("{} MiB filled", filled / 1024 / 1024);
         let member = self.stage.member(ON_SMALL_DISK)?;
+        // At the last moment, too.
+        let after = ended_after.or_else(|| member.process().exit_status().map(|_| FULL_BOUND));
+        let Some(after) = after else {
+            let words = format!("{name}: {filled}, went on for {FULL_BOUND:?}");
+            return Ok(Outcome::Done(words));
+        };
         member
             .restart()
             .context("start a member whose disk was full")?;
         let after = after.as_secs_f64();
-        Ok(Outcome::Done(format!(
-            "{name}: ended by itself after {after:.1} s ({mib} MiB filled)"
-        )))
+        let words = format!("{name}: {filled}, ended by itself after {after:.1} s");
+        Ok(Outcome::Done(words))
     }
 
     pub(super) fn lose_quorum(&mut self) -> anyhow::Result<Outcome> {

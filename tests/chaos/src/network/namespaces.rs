@@ -14,6 +14,8 @@ const RANGE: (u8, u8) = (198, 18);
 /// The machine's own place in the subnet, and that of the first process.
 const HOST: u8 = 1;
 const FIRST: u8 = 11;
+/// What all names begin with; this process's id follows. With both, links have less than the 15 characters that they may.
+const TAG: &str = "rpc";
 /// `1` where packets on bridges go through the machine's packet filter, which may drop them.
 const BRIDGE_FILTER: &str = "/proc/sys/net/bridge/bridge-nf-call-iptables";
 
@@ -34,15 +36,15 @@ impl Namespaces {
         if std::fs::read_to_string(BRIDGE_FILTER).is_ok_and(|it| it.trim() == "1") {
             return Err("packets on bridges are filtered on this machine".to_owned());
         }
-        // Names of links have at most 15 characters.
-        let pid = std::process::id() % 1_000_000;
+        remove_leftovers()?;
+        let pid = std::process::id();
         let routes = ip(&["-4", "route", "show"])?;
         let seems_free =
             |subnet: &u8| !routes.contains(&format!("{}.{}.{subnet}.", RANGE.0, RANGE.1));
         let start = (pid % 200) as u8;
         let subnet = (start..=u8::MAX).chain(0..start).find(seems_free);
         let spaces = Self {
-            tag: format!("rpc{pid}"),
+            tag: format!("{TAG}{pid}"),
             subnet: subnet.ok_or("no subnet is free")?,
             count,
         };
@@ -140,6 +142,26 @@ impl Drop for Namespaces {
         }
         let _ = ip(&["link", "del", &self.bridge()]);
     }
+}
+
+/// Removes what a run left behind that was killed: its process is gone.
+fn remove_leftovers() -> Result<(), String> {
+    for line in ip(&["netns", "list"])?.lines() {
+        let space = line.split_whitespace().next().unwrap_or_default();
+        let parts = space
+            .strip_prefix(TAG)
+            .and_then(|rest| rest.split_once('n'));
+        let Some((pid, process)) = parts else {
+            continue;
+        };
+        if pid.parse::<u32>().is_ok_and(crate::is_gone) {
+            // Another run may be removing the same.
+            let _ = ip(&["link", "del", &format!("{TAG}{pid}v{process}")]);
+            let _ = ip(&["netns", "del", space]);
+            let _ = ip(&["link", "del", &format!("{TAG}{pid}br")]);
+        }
+    }
+    Ok(())
 }
 
 /// Runs `ip`; what it says is the answer, or the reason.
