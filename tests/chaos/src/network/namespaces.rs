@@ -21,7 +21,7 @@ const BRIDGE_FILTER: &str = "/proc/sys/net/bridge/bridge-nf-call-iptables";
 
 /// The namespaces of some processes, which are known by number.
 #[derive(Debug)]
-pub(super) struct Namespaces {
+pub(crate) struct Namespaces {
     tag: String,
     subnet: u8,
     count: u8,

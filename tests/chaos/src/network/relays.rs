@@ -18,7 +18,7 @@ const PART_BYTES: usize = 16 * 1024;
 
 /// Relays by gateway and member.
 #[derive(Debug)]
-pub(super) struct Relays {
+pub(crate) struct Relays {
     runtime: Handle,
     links: HashMap<(u8, u8), Relay>,
 }
