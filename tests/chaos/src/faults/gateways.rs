@@ -14,6 +14,10 @@ use crate::{GATEWAYS, gateway_name};
 const AWAY: Duration = Duration::from_secs(1);
 /// How long a gateway that drains may take connections and answer requests.
 const DRAIN_BOUND: Duration = Duration::from_secs(20);
+/// One of so many clients waits for an answer of a gateway when that is told to drain; the engine hesitates until then, and
+/// at most for so long, half of what a gateway waits for it.
+const PILE_SHARE: usize = 8;
+const PILE_BOUND: Duration = Duration::from_secs(1);
 /// One attempt to connect.
 const CONNECT_BOUND: Duration = Duration::from_secs(1);
 /// Between two looks.
@@ -38,23 +42,29 @@ impl Scene<'_> {
     }
 
     /// As an operator does it: told to drain, it answers what it has, takes nothing more after a while, and is stopped when
-    /// nothing is on the way.
+    /// nothing is on the way. Told in a moment when the engine hesitates, for otherwise little would be on the way.
     pub(super) fn drain_gateway(&mut self) -> anyhow::Result<Outcome> {
         let gateway = self.chance.index(GATEWAYS);
         let board = &self.world.board;
         self.stage.check_vms(gateway, self.world)?;
-        let running = self.stage.gateway(gateway)?;
-        let address = running.address();
-        // With requests on the way, most of them writes.
-        let waited = wait(|| board.on_the_way(gateway) > 0);
+        let address = self.stage.gateway(gateway)?.address();
+        let leader = self.member(true)?;
+        self.stage.member(leader)?.process().freeze();
+        let many = self.world.clients().div_ceil(PILE_SHARE) as u64;
+        let piled = wait_at_most(PILE_BOUND, || board.on_the_way(gateway) >= many);
         board.drain_changes(gateway);
         let on_the_way = board.on_the_way(gateway);
-        let told = running.admin(&Request::new("POST", "/drain_listeners?graceful"));
-        let drained = waited.and_then(|()| {
+        let drain = Request::new("POST", "/drain_listeners?graceful");
+        let told = self.stage.gateway(gateway)?.admin(&drain);
+        self.stage.member(leader)?.process().thaw();
+        let drained = piled.and_then(|_| {
             let status = told?.status;
             ensure!(status == 200, "a gateway answers {status} to a drain");
-            wait(|| TcpStream::connect_timeout(&address, CONNECT_BOUND).is_err())?;
-            wait(|| board.on_the_way(gateway) == 0)
+            let is_closed = || TcpStream::connect_timeout(&address, CONNECT_BOUND).is_err();
+            let is_done = wait_at_most(DRAIN_BOUND, is_closed)?
+                && wait_at_most(DRAIN_BOUND, || board.on_the_way(gateway) == 0)?;
+            ensure!(is_done, "a gateway has not drained after {DRAIN_BOUND:?}");
+            Ok(())
         });
         board.drain_changes(gateway);
         drained?;
@@ -69,14 +79,14 @@ impl Scene<'_> {
     }
 }
 
-fn wait(condition: impl Fn() -> bool) -> anyhow::Result<()> {
+/// Whether it came to that within the bound.
+fn wait_at_most(bound: Duration, condition: impl Fn() -> bool) -> anyhow::Result<bool> {
     let begun = Instant::now();
     while !condition() {
-        ensure!(
-            begun.elapsed() < DRAIN_BOUND,
-            "a gateway has not drained after {DRAIN_BOUND:?}"
-        );
+        if begun.elapsed() >= bound {
+            return Ok(false);
+        }
         pause(LOOK)?;
     }
-    Ok(())
+    Ok(true)
 }

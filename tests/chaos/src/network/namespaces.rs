@@ -1,5 +1,5 @@
-//! A network namespace for every process, all of them on one bridge of this machine: links between processes can be cut,
-//! and nothing else of the machine is touched.
+//! A network namespace for every process, and one more for the bridge that they are on: links between processes can be
+//! cut, the machine's own packet filter has no say, and of the machine itself nothing is changed but one link to the bridge.
 //!
 //! Not every machine allows that (it takes root and a kernel with bridges); then the reason is told. Names carry this
 //! process's id, and all of it goes when this is dropped.
@@ -16,8 +16,9 @@ const HOST: u8 = 1;
 const FIRST: u8 = 11;
 /// What all names begin with; this process's id follows. With both, links have less than the 15 characters that they may.
 const TAG: &str = "rpc";
-/// `1` where packets on bridges go through the machine's packet filter, which may drop them.
-const BRIDGE_FILTER: &str = "/proc/sys/net/bridge/bridge-nf-call-iptables";
+/// In its namespace the bridge, and on it the link of the machine.
+const BRIDGE: &str = "bridge";
+const HOST_LINK: &str = "host";
 
 /// The namespaces of some processes, which are known by number.
 #[derive(Debug)]
@@ -33,9 +34,6 @@ impl Namespaces {
     /// # Errors
     /// Why this machine does not allow it. Nothing is left behind then.
     pub(super) fn create(count: u8) -> Result<Self, String> {
-        if std::fs::read_to_string(BRIDGE_FILTER).is_ok_and(|it| it.trim() == "1") {
-            return Err("packets on bridges are filtered on this machine".to_owned());
-        }
         remove_leftovers()?;
         let pid = std::process::id();
         let routes = ip(&["-4", "route", "show"])?;
@@ -54,25 +52,38 @@ impl Namespaces {
     }
 
     fn build(&self) -> Result<(), String> {
-        let bridge = self.bridge();
-        ip(&["link", "add", &bridge, "type", "bridge"])?;
-        let host = format!("{}/24", self.ip_of(HOST));
-        ip(&["addr", "add", &host, "dev", &bridge])?;
-        ip(&["link", "set", &bridge, "up"])?;
+        let (switch, host) = (self.switch(), self.host());
+        ip(&["netns", "add", &switch])?;
+        ip(&["-n", &switch, "link", "add", BRIDGE, "type", "bridge"])?;
+        ip(&["-n", &switch, "link", "set", BRIDGE, "up"])?;
+        ip(&[
+            "link", "add", &host, "type", "veth", "peer", "name", HOST_LINK, "netns", &switch,
+        ])?;
+        self.plug(HOST_LINK)?;
+        let own = format!("{}/24", self.ip_of(HOST));
+        ip(&["addr", "add", &own, "dev", &host])?;
+        ip(&["link", "set", &host, "up"])?;
         for process in 0..self.count {
-            let (space, link) = (self.space(process), self.link(process));
+            let (space, link) = (self.space(process), link(process));
             let own = format!("{}/24", self.ip(process));
             ip(&["netns", "add", &space])?;
             ip(&[
-                "link", "add", &link, "type", "veth", "peer", "name", "eth0", "netns", &space,
+                "-n", &switch, "link", "add", &link, "type", "veth", "peer", "name", "eth0",
+                "netns", &space,
             ])?;
-            ip(&["link", "set", &link, "master", &bridge])?;
-            ip(&["link", "set", &link, "up"])?;
+            self.plug(&link)?;
             ip(&["-n", &space, "link", "set", "lo", "up"])?;
             ip(&["-n", &space, "addr", "add", &own, "dev", "eth0"])?;
             ip(&["-n", &space, "link", "set", "eth0", "up"])?;
         }
         Ok(())
+    }
+
+    /// A link becomes one of the bridge.
+    fn plug(&self, link: &str) -> Result<(), String> {
+        let switch = self.switch();
+        ip(&["-n", &switch, "link", "set", link, "master", BRIDGE])?;
+        ip(&["-n", &switch, "link", "set", link, "up"]).map(drop)
     }
 
     /// Where that process runs.
@@ -86,12 +97,12 @@ impl Namespaces {
 
     /// Takes the process off the network: what it sends is lost, and what is sent to it.
     pub(super) fn isolate(&self, process: u8) -> Result<(), String> {
-        ip(&["link", "set", &self.link(process), "down"]).map(drop)
+        ip(&["-n", &self.switch(), "link", "set", &link(process), "down"]).map(drop)
     }
 
     /// Ends [`Namespaces::isolate`].
     pub(super) fn join(&self, process: u8) -> Result<(), String> {
-        ip(&["link", "set", &self.link(process), "up"]).map(drop)
+        ip(&["-n", &self.switch(), "link", "set", &link(process), "up"]).map(drop)
     }
 
     /// Cuts the link of two processes, both ways; all others are as before.
@@ -124,23 +135,30 @@ impl Namespaces {
         format!("{}n{process}", self.tag)
     }
 
-    fn link(&self, process: u8) -> String {
-        format!("{}v{process}", self.tag)
+    /// The namespace of the bridge.
+    fn switch(&self) -> String {
+        format!("{}n", self.tag)
     }
 
-    fn bridge(&self) -> String {
-        format!("{}br", self.tag)
+    /// The machine's own end of its link.
+    fn host(&self) -> String {
+        format!("{}h", self.tag)
     }
+}
+
+/// The bridge's end of a process's link.
+fn link(process: u8) -> String {
+    format!("link{process}")
 }
 
 impl Drop for Namespaces {
     fn drop(&mut self) {
         // What is not there need not go: it may be half built.
+        let _ = ip(&["link", "del", &self.host()]);
         for process in 0..self.count {
-            let _ = ip(&["link", "del", &self.link(process)]);
             let _ = ip(&["netns", "del", &self.space(process)]);
         }
-        let _ = ip(&["link", "del", &self.bridge()]);
+        let _ = ip(&["netns", "del", &self.switch()]);
     }
 }
 
@@ -148,17 +166,15 @@ impl Drop for Namespaces {
 fn remove_leftovers() -> Result<(), String> {
     for line in ip(&["netns", "list"])?.lines() {
         let space = line.split_whitespace().next().unwrap_or_default();
-        let parts = space
+        let pid = space
             .strip_prefix(TAG)
             .and_then(|rest| rest.split_once('n'));
-        let Some((pid, process)) = parts else {
+        let Some((pid, _)) = pid else {
             continue;
         };
         if pid.parse::<u32>().is_ok_and(crate::is_gone) {
-            // Another run may be removing the same.
-            let _ = ip(&["link", "del", &format!("{TAG}{pid}v{process}")]);
+            // Another run may be removing the same. The links go with the namespaces.
             let _ = ip(&["netns", "del", space]);
-            let _ = ip(&["link", "del", &format!("{TAG}{pid}br")]);
         }
     }
     Ok(())
