@@ -38,7 +38,8 @@ struct Row {
     longest: Duration,
     unavailable: u64,
     unanswered: u64,
-    words: Vec<String>,
+    /// How often each was said.
+    words: BTreeMap<String, u64>,
     not_possible: u64,
     reason: String,
 }
@@ -119,7 +120,7 @@ impl Report {
                     row.longest = row.longest.max(injected.lasted);
                     row.unavailable += injected.unavailable;
                     row.unanswered += injected.unanswered;
-                    row.words.push(words.clone());
+                    *row.words.entry(words.clone()).or_default() += 1;
                 }
             }
         }
@@ -208,6 +209,10 @@ fn line(fault: Fault, row: &Row) -> String {
     if row.times == 0 {
         return format!("{words:WORDS$} {:>5} not in the time of this run", 0);
     }
+    let said = row.words.iter().map(|(words, times)| match times {
+        1 => words.clone(),
+        times => format!("{words} ({times} times)"),
+    });
     format!(
         "{words:WORDS$} {:>5} {:>9.2} {:>9.2} {:>9.2} {:>7} {:>9}  {}",
         row.times,
@@ -216,6 +221,6 @@ fn line(fault: Fault, row: &Row) -> String {
         row.longest.as_secs_f64(),
         row.unavailable,
         row.unanswered,
-        row.words.join("; ")
+        said.collect::<Vec<_>>().join("; ")
     )
 }

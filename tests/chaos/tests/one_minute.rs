@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use chaos::{Links, Plan, run};
 
-/// Another order of faults than that of the command's own default, and always the same.
-const SEED: u64 = 2011;
+/// Always the same order of faults, in which very different ones come first: an Envoy killed, cut off and drained, the leader
+/// cut off and killed, a disk full, no quorum. What a slow machine has no time for is of a kind with these.
+const SEED: u64 = 6431;
 /// With the time that starting and checking takes, about a minute.
 const DURATION: Duration = Duration::from_secs(40);
 const CLIENTS: usize = 64;
