@@ -11,7 +11,7 @@ const SIZE_MIB: u32 = 768;
 /// What all mounts begin with; this process's id follows.
 const NAME: &str = "reward-points-chaos-";
 /// What is written at once to fill it; at the end, single blocks.
-const CHUNK: [u8; 1024 * 1024] = [0; 1024 * 1024];
+static CHUNK: [u8; 1024 * 1024] = [0; 1024 * 1024];
 const BLOCK_BYTES: usize = 4096;
 
 /// A mounted disk. Unmounted on drop.
