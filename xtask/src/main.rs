@@ -1,12 +1,13 @@
-//! Developer commands: `cargo xtask build | up | token | test | bench`. Nothing needs to be installed first but Rust.
+//! Developer commands: `cargo xtask build | up | token | test | bench | chaos`. Nothing needs to be installed first but Rust.
 //!
 //! What starts processes and knows tools is the crate `testbed`, shared with the end-to-end tests, and what is measured and
-//! how is the crate `bench`; here is only what a developer types and what they are told. stdout carries results, stderr carries progress.
+//! how is the crate `bench`, what is broken and checked is the crate `chaos`; here is only what a developer types and what they are told. stdout carries results, stderr carries progress.
 #![allow(clippy::print_stdout, reason = "a command-line tool speaks on stdout")]
 
 mod bench;
 mod build;
 mod cargo;
+mod chaos;
 mod test;
 mod token;
 mod toolchain;
@@ -38,6 +39,8 @@ enum Verb {
     Test,
     /// Compare the gateway's rows side by side under load, and print requests per second, CPU time and latency.
     Bench(bench::Options),
+    /// Kill, freeze, fill up and cut off engine and gateways under load, and check every operation against the clients' books.
+    Chaos(chaos::Options),
 }
 
 fn main() -> ExitCode {
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         // It has told already what failed: its closing line comes last.
         Verb::Test => return test::run(),
         Verb::Bench(options) => bench::run(&options),
+        Verb::Chaos(options) => chaos::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

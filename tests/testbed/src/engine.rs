@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::http::Request;
 use crate::process::{Command, Process};
 use crate::work_dir::WorkDir;
-use crate::{Error, Port, Result, paths, tools};
+use crate::{Error, Place, Port, Result, paths, tools};
 
 /// How long an engine may take to answer after its start. Recovery of a large data directory counts in.
 const READY_BOUND: Duration = Duration::from_secs(60);
@@ -44,6 +44,8 @@ pub struct EngineBuilder {
     work: Option<PathBuf>,
     embedded: Option<PathBuf>,
     member: Option<Member>,
+    place: Place,
+    arguments: Vec<OsString>,
 }
 
 /// One of several etcd processes that are one engine.
@@ -51,7 +53,7 @@ pub struct EngineBuilder {
 pub(crate) struct Member {
     /// Its name among them.
     pub name: String,
-    /// Where the others find it.
+    /// The port at which the others find it, in its place.
     pub peer_port: Port,
     /// All of them, as `--initial-cluster` takes it.
     pub cluster: String,
@@ -79,6 +81,20 @@ impl EngineBuilder {
         self
     }
 
+    /// Runs it there (default: on loopback).
+    #[must_use]
+    pub fn place(mut self, place: Place) -> Self {
+        self.place = place;
+        self
+    }
+
+    /// Adds arguments of the engine's own; of one that is given twice the later counts.
+    #[must_use]
+    pub fn arguments<A: Into<OsString>>(mut self, more: impl IntoIterator<Item = A>) -> Self {
+        self.arguments.extend(more.into_iter().map(Into::into));
+        self
+    }
+
     /// Starts the engine and waits until it answers.
     ///
     /// # Errors
@@ -95,14 +111,23 @@ impl EngineBuilder {
         let data = self.data.unwrap_or_else(|| work.path().join("data"));
         std::fs::create_dir_all(&data).map_err(Error::file("create", &data))?;
         let port = Port::free()?;
-        let member = self.member.map_or_else(Member::alone, Ok)?;
-        let (program, args) = match self.kind {
+        let place = self.place;
+        let address = place.at(&port);
+        let member = self
+            .member
+            .map_or_else(|| Member::alone(&place), Ok::<_, Error>)?;
+        let (program, mut args) = match self.kind {
             EngineKind::Embedded => (
                 self.embedded.map_or_else(paths::host_sim, Ok)?,
-                embedded_args(&port, &data),
+                embedded_args(address, &data),
             ),
-            EngineKind::Etcd => (tools::etcd()?, etcd_args(&port, &member, &data)),
+            EngineKind::Etcd => (
+                tools::etcd()?,
+                etcd_args(address, place.at(&member.peer_port), &member, &data),
+            ),
         };
+        args.extend(self.arguments);
+        let (program, args) = place.command(program, args);
         let process = Process::start(Command {
             name: format!("engine ({})", self.kind.name()),
             program,
@@ -116,8 +141,9 @@ impl EngineBuilder {
         Ok(Engine {
             process,
             kind: self.kind,
-            port,
+            address,
             data,
+            _port: port,
             _peer_port: member.peer_port,
             _work: work,
         })
@@ -132,18 +158,18 @@ impl EngineBuilder {
 
 impl Member {
     /// The only one.
-    fn alone() -> Result<Self> {
+    fn alone(place: &Place) -> Result<Self> {
         let (name, peer_port) = ("points".to_owned(), Port::free()?);
         Ok(Self {
-            cluster: Self::entry(&name, &peer_port),
+            cluster: Self::entry(&name, place.at(&peer_port)),
             name,
             peer_port,
         })
     }
 
     /// What `--initial-cluster` says of one.
-    pub(crate) fn entry(name: &str, peer_port: &Port) -> String {
-        format!("{name}=http://{}", peer_port.address())
+    pub(crate) fn entry(name: &str, peer: SocketAddr) -> String {
+        format!("{name}=http://{peer}")
     }
 }
 
@@ -152,8 +178,9 @@ impl Member {
 pub struct Engine {
     process: Process,
     kind: EngineKind,
-    port: Port,
+    address: SocketAddr,
     data: PathBuf,
+    _port: Port,
     _peer_port: Port,
     _work: WorkDir,
 }
@@ -180,13 +207,15 @@ impl Engine {
             work: None,
             embedded: None,
             member: None,
+            place: Place::default(),
+            arguments: Vec::new(),
         }
     }
 
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.port.address()
+        self.address
     }
 
     /// Which engine it is.
@@ -215,7 +244,11 @@ impl Engine {
         self.wait_ready()
     }
 
-    pub(crate) fn wait_ready(&mut self) -> Result<()> {
+    /// Waits until it answers. One member of several answers when most of them are there.
+    ///
+    /// # Errors
+    /// When it ends or is not ready within a minute.
+    pub fn wait_ready(&mut self) -> Result<()> {
         let address = self.address();
         match self.kind {
             EngineKind::Embedded => self.process.wait_for_line("ready ", READY_BOUND).map(drop),
@@ -230,21 +263,18 @@ impl Engine {
     }
 }
 
-fn embedded_args(port: &Port, data: &Path) -> Vec<OsString> {
+fn embedded_args(address: SocketAddr, data: &Path) -> Vec<OsString> {
     vec![
         "engine".into(),
         "--listen".into(),
-        port.address().to_string().into(),
+        address.to_string().into(),
         "--data".into(),
         data.into(),
     ]
 }
 
-fn etcd_args(port: &Port, member: &Member, data: &Path) -> Vec<OsString> {
-    let (client, peer) = (
-        format!("http://{}", port.address()),
-        format!("http://{}", member.peer_port.address()),
-    );
+fn etcd_args(address: SocketAddr, peer: SocketAddr, member: &Member, data: &Path) -> Vec<OsString> {
+    let (client, peer) = (format!("http://{address}"), format!("http://{peer}"));
     let mut args: Vec<OsString> = vec!["--data-dir".into(), data.into()];
     let options = [
         ("--name", member.name.as_str()),

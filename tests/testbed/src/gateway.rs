@@ -11,7 +11,9 @@ use serde_json::Value;
 use crate::http::Request;
 use crate::process::{Command, Process};
 use crate::work_dir::WorkDir;
-use crate::{EnvoyConfig, Error, ISSUER_CLUSTER, Port, Result, Stats, paths, tools};
+use crate::{
+    EnvoyConfig, Error, ISSUER_CLUSTER, Place, Port, Response, Result, Stats, paths, tools,
+};
 
 /// How long a gateway may take until it serves. Compiling the module for every worker counts in.
 const READY_BOUND: Duration = Duration::from_secs(60);
@@ -58,6 +60,8 @@ pub struct GatewayBuilder {
     port: Option<u16>,
     work: Option<PathBuf>,
     wasm: Option<PathBuf>,
+    place: Place,
+    arguments: Vec<OsString>,
 }
 
 impl GatewayBuilder {
@@ -121,6 +125,20 @@ impl GatewayBuilder {
         self
     }
 
+    /// Runs it there (default: on loopback).
+    #[must_use]
+    pub fn place(mut self, place: Place) -> Self {
+        self.place = place;
+        self
+    }
+
+    /// Adds arguments of the gateway's own.
+    #[must_use]
+    pub fn arguments<A: Into<OsString>>(mut self, more: impl IntoIterator<Item = A>) -> Self {
+        self.arguments.extend(more.into_iter().map(Into::into));
+        self
+    }
+
     /// Starts the gateway and waits until it serves.
     ///
     /// # Errors
@@ -130,17 +148,20 @@ impl GatewayBuilder {
         let work = WorkDir::open(self.work.as_deref())?;
         let port = self.port.map_or_else(Port::free, Port::fixed)?;
         let admin = Port::free()?;
+        let (address, admin_address) = (self.place.at(&port), self.place.at(&admin));
         let wasm = self.wasm.clone().map_or_else(paths::wasm, Ok)?;
-        let (program, args) = match self.kind {
+        let (program, mut args) = match self.kind {
             GatewayKind::Envoy => (
                 tools::envoy()?,
-                self.envoy_args(&port, &admin, &wasm, work.path())?,
+                self.envoy_args(address, admin_address, &wasm, work.path())?,
             ),
             GatewayKind::HostSim => (
                 paths::host_sim()?,
-                self.host_sim_args(&port, &admin, &wasm, work.path())?,
+                self.host_sim_args(address, admin_address, &wasm, work.path())?,
             ),
         };
+        args.extend(self.arguments);
+        let (program, args) = self.place.command(program, args);
         let process = Process::start(Command {
             name: format!("gateway ({})", self.kind.name()),
             program,
@@ -151,8 +172,9 @@ impl GatewayBuilder {
         let mut gateway = Gateway {
             process,
             kind: self.kind,
-            port,
-            admin,
+            address,
+            admin: admin_address,
+            _ports: [port, admin],
             _work: work,
         };
         gateway.wait_ready()?;
@@ -161,14 +183,14 @@ impl GatewayBuilder {
 
     fn envoy_args(
         &self,
-        port: &Port,
-        admin: &Port,
+        address: SocketAddr,
+        admin: SocketAddr,
         wasm: &Path,
         work: &Path,
     ) -> Result<Vec<OsString>> {
         let mut config = EnvoyConfig::committed()?;
-        config.listen_on(port.address())?;
-        config.admin_on(admin.address())?;
+        config.listen_on(address)?;
+        config.admin_on(admin)?;
         config.engine_members(&self.engine)?;
         for (name, address) in &self.clusters {
             config.cluster(name, *address)?;
@@ -198,8 +220,8 @@ impl GatewayBuilder {
 
     fn host_sim_args(
         &self,
-        port: &Port,
-        admin: &Port,
+        address: SocketAddr,
+        admin: SocketAddr,
         wasm: &Path,
         work: &Path,
     ) -> Result<Vec<OsString>> {
@@ -208,9 +230,9 @@ impl GatewayBuilder {
         let mut args: Vec<OsString> = vec![
             "serve".into(),
             "--listen".into(),
-            port.address().to_string().into(),
+            address.to_string().into(),
             "--admin".into(),
-            admin.address().to_string().into(),
+            admin.to_string().into(),
             "--wasm".into(),
             wasm.into(),
             "--config".into(),
@@ -244,8 +266,9 @@ impl GatewayBuilder {
 pub struct Gateway {
     process: Process,
     kind: GatewayKind,
-    port: Port,
-    admin: Port,
+    address: SocketAddr,
+    admin: SocketAddr,
+    _ports: [Port; 2],
     _work: WorkDir,
 }
 
@@ -276,25 +299,27 @@ impl Gateway {
             port: None,
             work: None,
             wasm: None,
+            place: Place::default(),
+            arguments: Vec::new(),
         }
     }
 
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.port.address()
+        self.address
     }
 
     /// `http://127.0.0.1:PORT`.
     #[must_use]
     pub fn base_url(&self) -> String {
-        format!("http://{}", self.port.address())
+        format!("http://{}", self.address)
     }
 
     /// `http://127.0.0.1:PORT` of the admin interface.
     #[must_use]
     pub fn admin_url(&self) -> String {
-        format!("http://{}", self.admin.address())
+        format!("http://{}", self.admin)
     }
 
     /// Which gateway it is.
@@ -313,8 +338,16 @@ impl Gateway {
     /// # Errors
     /// [`Error::Http`] when the admin interface does not answer.
     pub fn stats(&self) -> Result<Stats> {
-        let answer = Request::new("GET", "/stats").send(self.admin.address())?;
+        let answer = self.admin(&Request::new("GET", "/stats"))?;
         Ok(Stats::parse(&answer.text()))
+    }
+
+    /// Asks its admin interface.
+    ///
+    /// # Errors
+    /// [`Error::Http`] when that does not answer.
+    pub fn admin(&self, request: &Request) -> Result<Response> {
+        request.send(self.admin)
     }
 
     /// Starts it again on the same ports, after [`Process::kill`] or from running, and waits until it serves.
@@ -327,7 +360,7 @@ impl Gateway {
     }
 
     fn wait_ready(&mut self) -> Result<()> {
-        let (address, admin) = (self.port.address(), self.admin.address());
+        let (address, admin) = (self.address, self.admin);
         match self.kind {
             GatewayKind::Envoy => self.process.wait_until("it serves", READY_BOUND, |_| {
                 let ready = Request::new("GET", "/ready")

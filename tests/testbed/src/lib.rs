@@ -16,6 +16,7 @@ mod http;
 mod issuer;
 mod members;
 mod paths;
+mod place;
 mod plugin;
 mod ports;
 mod process;
@@ -33,11 +34,12 @@ pub use error::{Error, Result};
 pub use gateway::{Gateway, GatewayBuilder, GatewayKind};
 pub use http::{Request, Response, exchange};
 pub use issuer::{Issuer, IssuerBuilder};
-pub use members::Members;
+pub use members::{Members, MembersBuilder};
 pub use paths::{
     cargo_target_dir, dev_dir, envoy_yaml, host_sim, planted_bugs_wasm, target_dir, wasm,
     workspace_root,
 };
+pub use place::Place;
 pub use plugin::{committed_plugin, dev_plugin, local_issuer};
 pub use ports::Port;
 pub use process::{Command, Process};
