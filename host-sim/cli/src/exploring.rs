@@ -138,7 +138,9 @@ fn search(arguments: &Arguments, program: &Program) -> Result<(), Failure> {
     let explored = std::thread::scope(|scope| {
         let shown = scope.spawn(|| progress::show(&search, &progress));
         let explored = explore(&search, program, &progress);
-        progress.stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        progress
+            .stop
+            .store(true, std::sync::atomic::Ordering::Relaxed);
         shown.thread().unpark();
         explored
     });
@@ -168,7 +170,10 @@ fn smaller(
     let all = plan.events.len();
     let mut told = |smaller: &Plan| {
         if interactive {
-            eprint!("\rshrinking: {} of {all} events left\u{1b}[K", smaller.events.len());
+            eprint!(
+                "\rshrinking: {} of {all} events left\u{1b}[K",
+                smaller.events.len()
+            );
         }
     };
     let time = Duration::from_secs(arguments.shrink);
@@ -197,7 +202,10 @@ fn write(
         path: arguments.trace.clone(),
         source,
     })?;
-    announce(&format!("what happened is in {}", arguments.trace.display()));
+    announce(&format!(
+        "what happened is in {}",
+        arguments.trace.display()
+    ));
     Ok(ran.violation)
 }
 
