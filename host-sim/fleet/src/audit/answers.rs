@@ -91,11 +91,12 @@ impl Auditor {
                 "revision {revision} was replaced before it was asked for"
             ));
         }
-        // A deletion that found nothing may share its commit with a change that followed.
+        // A deletion that found nothing may share its commit with a change that followed. One that was done, and found out
+        // to be by a later document, names that one's revision: another life may have begun meanwhile.
         let was_gone =
             version.was_gone() || book.before(revision).is_none_or(super::Version::was_gone);
         match operation.kind {
-            Kind::Delete if !was_gone => {
+            Kind::Delete if !was_gone && !hidden => {
                 Err(format!("the account is there at revision {revision}"))
             }
             // A replay names the newest revision, at which the account may be gone again.

@@ -295,8 +295,9 @@ impl World<'_> {
         match self.chance([call.seat as u64, call.token.into(), 4]) % 4 {
             0 => Vec::new(),
             1 => vec![0xff; 3],
-            // Headers alone: of a store that is far ahead.
-            2 => vec![0x0a, 0x04, 0x18, 0xc0, 0x84, 0x3d],
+            // A header alone, of a store that is far ahead. To a range that would say that there is nothing: no garble, a lie.
+            2 if call.method == Method::Txn => vec![0x0a, 0x04, 0x18, 0xc0, 0x84, 0x3d],
+            // More to come, and nothing there; to a transaction no message at all.
             _ => vec![0x0a, 0x04, 0x18, 0xc0, 0x84, 0x3d, 0x18, 0x01],
         }
     }
