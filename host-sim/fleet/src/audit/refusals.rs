@@ -97,7 +97,10 @@ fn is_insufficient(
         let since = version.at_us >= from_us;
         let before = book.before(version.revision);
         let within = book.within(version, before);
-        of_all || since && (version.ended > 0 || within.iter().any(|it| it.balance_after == active))
+        // An account that began in this commit may have begun empty, before its first entry.
+        let begun = active == 0 && version.is_live() && before.is_none_or(|it| !it.is_live());
+        let between = begun || within.iter().any(|it| it.balance_after == active);
+        of_all || since && (version.ended > 0 || between)
     })
 }
 
