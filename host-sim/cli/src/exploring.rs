@@ -58,9 +58,10 @@ pub struct Arguments {
     /// For how many seconds at most a failing plan is made smaller; 0: not at all.
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     shrink: u64,
-    /// Where a failing plan and what happened in it are written.
-    #[arg(long, value_name = "FILE", default_value = DEFAULT_TRACE)]
-    trace: PathBuf,
+    /// Where a failing plan and what happened in it are written [default: fleet-failure.jsonl]. Of a single seed it is
+    /// written in any case when this is given.
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
     /// Run the plan in this file again, as an earlier failure left it, and write what happens to the one of `--trace`.
     #[arg(long, value_name = "FILE")]
     replay: Option<PathBuf>,
@@ -148,12 +149,18 @@ fn search(arguments: &Arguments, program: &Program) -> Result<(), Failure> {
     let explored = std::thread::scope(|scope| {
         let shown = scope.spawn(|| progress::show(&search, &progress));
         let explored = explore(&search, program, &progress);
-        progress.stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        progress
+            .stop
+            .store(true, std::sync::atomic::Ordering::Relaxed);
         shown.thread().unpark();
         explored
     });
     announce(&summary(&explored, began.elapsed()));
     let Some((seed, violation)) = explored.failed else {
+        if arguments.seeds == 1 && arguments.trace.is_some() {
+            let plan = Plan::draw(&search.wish(arguments.seed));
+            write(&plan, &search.checks, arguments, program)?;
+        }
         return Ok(());
     };
     announce(&format!("seed {seed} fails: {violation}"));
@@ -178,7 +185,10 @@ fn smaller(
     let all = plan.events.len();
     let mut told = |smaller: &Plan| {
         if interactive {
-            eprint!("\rshrinking: {} of {all} events left\u{1b}[K", smaller.events.len());
+            eprint!(
+                "\rshrinking: {} of {all} events left\u{1b}[K",
+                smaller.events.len()
+            );
         }
     };
     let time = Duration::from_secs(arguments.shrink);
@@ -203,11 +213,11 @@ fn write(
 ) -> Result<Option<Violation>, Failure> {
     let ran = run(plan, program, checks, Trace::kept(), &mut || ());
     let record = Record::write(plan, checks, &ran)?;
-    std::fs::write(&arguments.trace, record).map_err(|source| Failure::File {
-        path: arguments.trace.clone(),
-        source,
-    })?;
-    announce(&format!("what happened is in {}", arguments.trace.display()));
+    let path = arguments.trace.clone();
+    let path = path.unwrap_or_else(|| PathBuf::from(DEFAULT_TRACE));
+    let told = format!("what happened is in {}", path.display());
+    std::fs::write(&path, record).map_err(|source| Failure::File { path, source })?;
+    announce(&told);
     Ok(ran.violation)
 }
 

@@ -6,7 +6,11 @@ use std::process::{Command, Output};
 fn explore(arguments: &[&str]) -> Output {
     let wasm = testbed::wasm().expect("the filter is built");
     let mut command = Command::new(env!("CARGO_BIN_EXE_host-sim"));
-    command.arg("explore").arg("--wasm").arg(wasm).args(arguments);
+    command
+        .arg("explore")
+        .arg("--wasm")
+        .arg(wasm)
+        .args(arguments);
     command.output().expect("host-sim runs")
 }
 
@@ -52,7 +56,14 @@ fn what_does_not_hold_ends_with_1_and_can_be_run_again() {
     assert!(out(&output).contains("shrunk from "), "{}", out(&output));
     let again = explore(&["--replay", path(&first), "--trace", path(&second)]);
     assert_eq!(again.status.code(), Some(1), "{}", out(&again));
-    assert_eq!(err(&again), err(&output).lines().last().map(|it| format!("{it}\n")).unwrap_or_default());
+    assert_eq!(
+        err(&again),
+        err(&output)
+            .lines()
+            .last()
+            .map(|it| format!("{it}\n"))
+            .unwrap_or_default()
+    );
     let read = |path: &Path| std::fs::read(path).expect("a record");
     assert_eq!(read(&first), read(&second));
 }
@@ -60,8 +71,14 @@ fn what_does_not_hold_ends_with_1_and_can_be_run_again() {
 #[test]
 fn a_command_line_without_sense_ends_with_2() {
     for (arguments, words) in [
-        (["--faults", "nonsense"], "there is no fault `nonsense`; there are call-lost, "),
-        (["--without", "nonsense"], "there is no check `nonsense`; there are fold, "),
+        (
+            ["--faults", "nonsense"],
+            "there is no fault `nonsense`; there are call-lost, ",
+        ),
+        (
+            ["--without", "nonsense"],
+            "there is no check `nonsense`; there are fold, ",
+        ),
         (["--seeds", "0"], "0 is not in 1.."),
         (["--gateways", "17"], "17 is not in 1..=16"),
     ] {
@@ -88,7 +105,12 @@ fn help_tells_what_every_fault_and_check_means() {
     let output = explore(&["--help"]);
     assert_eq!(output.status.code(), Some(0));
     let out = out(&output);
-    for words in ["leader-loss", "For a while there is no leader", "own-writes", "What a gateway acknowledged"] {
+    for words in [
+        "leader-loss",
+        "For a while there is no leader",
+        "own-writes",
+        "What a gateway acknowledged",
+    ] {
         assert!(out.contains(words), "{out}");
     }
 }

@@ -158,7 +158,9 @@ impl Model {
         self.keys.retain(|_, changes| {
             let kept = changes.partition_point(|it| it.revision <= revision);
             changes.drain(..kept.saturating_sub(1));
-            let gone = changes.first().is_some_and(|it| it.value.is_none() && it.revision <= revision);
+            let gone = changes
+                .first()
+                .is_some_and(|it| it.value.is_none() && it.revision <= revision);
             !(gone && changes.len() == 1)
         });
     }

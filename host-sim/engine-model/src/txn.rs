@@ -69,9 +69,9 @@ impl Model {
         let mut responses = Vec::new();
         for operation in path.operations(request) {
             let response = match &operation.request {
-                Some(request_op::Request::RequestTxn(part)) => nested.next().map(|path| {
-                    response_op::Response::ResponseTxn(self.run(part, path, revision))
-                }),
+                Some(request_op::Request::RequestTxn(part)) => nested
+                    .next()
+                    .map(|path| response_op::Response::ResponseTxn(self.run(part, path, revision))),
                 Some(other) => self.operate(other, revision),
                 None => None,
             };

@@ -83,7 +83,9 @@ impl Model {
             watch.over = true;
             let cancelled = WatchResponse {
                 // As etcd: a watch that has seen nothing names no revision.
-                header: self.header().map(|it| etcd_wire::ResponseHeader { revision: 0, ..it }),
+                header: self
+                    .header()
+                    .map(|it| etcd_wire::ResponseHeader { revision: 0, ..it }),
                 canceled: true,
                 compact_revision: self.compacted,
                 ..WatchResponse::default()

@@ -9,11 +9,11 @@ use engine_model::{Method, Model};
 use etcd_wire::response_op::Response;
 use etcd_wire::watch_request::RequestUnion;
 use etcd_wire::{
-    DeleteRangeRequest, PutRequest, RangeRequest, RangeResponse, RequestOp, TxnRequest, TxnResponse,
-    WatchCreateRequest, WatchRequest, WatchResponse, compare, request_op,
+    DeleteRangeRequest, PutRequest, RangeRequest, RangeResponse, RequestOp, TxnRequest,
+    TxnResponse, WatchCreateRequest, WatchRequest, WatchResponse, compare, request_op,
 };
-use prost::Message as _;
 use proptest::prelude::*;
+use prost::Message as _;
 use support::generate::Random;
 use support::server::{Call, Outcome, Server};
 use support::watching::Watching;
@@ -35,7 +35,11 @@ fn range(random: &mut Random, revision: i64) -> RangeRequest {
         key: random.pick(&KEYS).into(),
         range_end: random.pick(&ENDS).into(),
         limit: random.below(4) as i64,
-        revision: if random.below(2) == 0 { about.max(0) } else { 0 },
+        revision: if random.below(2) == 0 {
+            about.max(0)
+        } else {
+            0
+        },
         keys_only: random.below(4) == 0,
         ..RangeRequest::default()
     }
@@ -77,7 +81,9 @@ fn call(random: &mut Random, model: &Model) -> Call {
     let known = |key: &str| {
         let changes = model.changes_after(0).filter(|it| it.key == key.as_bytes());
         let newest = changes.last();
-        newest.filter(|it| it.value.is_some()).map_or(0, |it| it.revision)
+        newest
+            .filter(|it| it.value.is_some())
+            .map_or(0, |it| it.revision)
     };
     match random.below(30) {
         0 => Call::Compact(revision - random.below(12) as i64 + 1),
@@ -173,10 +179,16 @@ async fn run(seed: u64) {
             (Ok(Outcome::Compacted), Outcome::Refused(..)) => {}
             (Err(status), answered) => {
                 let refused = matches!(answered.code(), Code::OutOfRange);
-                assert!(refused && status == engine_model::OUT_OF_RANGE, "{call:?}: {answered:?}");
+                assert!(
+                    refused && status == engine_model::OUT_OF_RANGE,
+                    "{call:?}: {answered:?}"
+                );
             }
             (Ok(expected), answered) => {
-                assert_eq!(answered, expected, "engine (left) and model (right): {call:?}");
+                assert_eq!(
+                    answered, expected,
+                    "engine (left) and model (right): {call:?}"
+                );
             }
         }
     }
@@ -190,7 +202,9 @@ async fn run(seed: u64) {
     let request = WatchRequest {
         request_union: Some(RequestUnion::CreateRequest(create.clone())),
     };
-    let (mut watch, _) = model.watch(request.encode_to_vec().into()).expect("a watch");
+    let (mut watch, _) = model
+        .watch(request.encode_to_vec().into())
+        .expect("a watch");
     let mut expected = Vec::new();
     while let Some(message) = model.tell(&mut watch) {
         let told = WatchResponse::decode(&*message).expect("an answer");

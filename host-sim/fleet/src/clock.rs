@@ -134,7 +134,10 @@ mod tests {
         let mut settings = Settings::new(100);
         settings.set(5_000_000, -300);
         settings.set(6_000_000, 1_000);
-        assert_eq!(settings.shown(0, 1_000_000), (START_MS + 100, START_MS + 1_100));
+        assert_eq!(
+            settings.shown(0, 1_000_000),
+            (START_MS + 100, START_MS + 1_100)
+        );
         assert_eq!(
             settings.shown(4_000_000, 5_500_000),
             (START_MS + 4_100, START_MS + 5_300)

@@ -29,7 +29,11 @@ pub trait Named: Copy + Ord + 'static {
         found.copied().ok_or_else(|| UnknownName {
             noun: Self::NOUN,
             name: name.to_owned(),
-            known: Self::all().iter().map(|it| it.name()).collect::<Vec<_>>().join(", "),
+            known: Self::all()
+                .iter()
+                .map(|it| it.name())
+                .collect::<Vec<_>>()
+                .join(", "),
         })
     }
 }
@@ -51,7 +55,13 @@ impl<T: Named> Set<T> {
     /// What `all` means.
     #[must_use]
     pub fn all() -> Self {
-        Self(T::all().iter().copied().filter(|it| it.is_in_all()).collect())
+        Self(
+            T::all()
+                .iter()
+                .copied()
+                .filter(|it| it.is_in_all())
+                .collect(),
+        )
     }
 
     /// None.
@@ -105,7 +115,11 @@ impl<T: Named> FromStr for Set<T> {
         match text {
             "all" => Ok(Self::all()),
             "none" | "" => Ok(Self::none()),
-            list => list.split(',').map(|it| T::named(it.trim())).collect::<Result<_, _>>().map(Self),
+            list => list
+                .split(',')
+                .map(|it| T::named(it.trim()))
+                .collect::<Result<_, _>>()
+                .map(Self),
         }
     }
 }

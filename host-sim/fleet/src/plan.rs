@@ -231,7 +231,8 @@ impl Event {
     /// Whether the world has all that it names.
     #[must_use]
     pub fn is_within(&self, profile: &Profile) -> bool {
-        let vm = |gateway: usize, worker: usize| gateway < profile.gateways && worker < profile.vms();
+        let vm =
+            |gateway: usize, worker: usize| gateway < profile.gateways && worker < profile.vms();
         match &self.what {
             What::Operation(it) => {
                 it.account.tenant < profile.tenants

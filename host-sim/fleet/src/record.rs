@@ -76,7 +76,9 @@ impl Record {
         };
         let mut out = serde_json::to_string(&head)? + "\n";
         for event in &plan.events {
-            let line = Planned { plan: event.clone() };
+            let line = Planned {
+                plan: event.clone(),
+            };
             out += &serde_json::to_string(&line)?;
             out.push('\n');
         }
@@ -94,7 +96,12 @@ impl Record {
     pub fn read(text: &str) -> Result<Self, BadRecord> {
         let mut lines = text.lines().enumerate();
         let (_, first) = lines.next().ok_or(BadRecord::Empty)?;
-        let bad = |line: usize| move |source| BadRecord::Line { line: line + 1, source };
+        let bad = |line: usize| {
+            move |source| BadRecord::Line {
+                line: line + 1,
+                source,
+            }
+        };
         let head: Head = serde_json::from_str(first).map_err(bad(0))?;
         if head.fleet != FORMAT {
             return Err(BadRecord::Format(head.fleet));

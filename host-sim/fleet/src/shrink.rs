@@ -73,7 +73,13 @@ impl Shrinking<'_> {
             return false;
         }
         self.tries += 1;
-        let ran = run(&plan, self.program, &self.checks, Trace::default(), &mut || ());
+        let ran = run(
+            &plan,
+            self.program,
+            &self.checks,
+            Trace::default(),
+            &mut || (),
+        );
         let Some(violation) = ran.violation else {
             return false;
         };
@@ -87,7 +93,9 @@ impl Shrinking<'_> {
         let end_us = self.violation.at_us;
         let earlier = self.best.keeping(|_, it| it.at_us <= end_us);
         self.offer(earlier);
-        let no_faults = self.best.keeping(|_, it| matches!(it.what, What::Operation(_)));
+        let no_faults = self
+            .best
+            .keeping(|_, it| matches!(it.what, What::Operation(_)));
         if !self.offer(no_faults) {
             for kind in crate::faults::FaultKind::all() {
                 let without = self.best.keeping(|_, it| match &it.what {

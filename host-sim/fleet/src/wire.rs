@@ -103,8 +103,14 @@ pub(crate) struct Request {
 pub(crate) fn request(operation: &Operation, at_us: u64, token: &str, session: i64) -> Request {
     let customer = operation.account.customer_name();
     let (method, path) = match operation.kind {
-        Kind::Add { .. } => ("POST", format!("/reward-points/customer/{customer}/addPoints")),
-        Kind::Redeem { .. } => ("POST", format!("/reward-points/customer/{customer}/redeemPoints")),
+        Kind::Add { .. } => (
+            "POST",
+            format!("/reward-points/customer/{customer}/addPoints"),
+        ),
+        Kind::Redeem { .. } => (
+            "POST",
+            format!("/reward-points/customer/{customer}/redeemPoints"),
+        ),
         Kind::Create { .. } => ("POST", format!("/reward-points/customer/{customer}")),
         Kind::Delete => ("DELETE", format!("/reward-points/customer/{customer}")),
         Kind::Balance(_) => ("GET", format!("/reward-points/customer/{customer}")),
@@ -132,7 +138,10 @@ pub(crate) fn request(operation: &Operation, at_us: u64, token: &str, session: i
         }
     }
     if operation.named == Name::Key {
-        headers.add(b"idempotency-key", format!("k{}", operation.number).as_bytes());
+        headers.add(
+            b"idempotency-key",
+            format!("k{}", operation.number).as_bytes(),
+        );
     }
     let body = body(operation, at_us);
     if body.is_some() {
@@ -160,7 +169,9 @@ fn body(operation: &Operation, at_us: u64) -> Option<Vec<u8>> {
             entry
         }
         Kind::Redeem { points } => entry(points),
-        Kind::Create { points: Some(points) } => json!({ "startPoints": entry(points) }),
+        Kind::Create {
+            points: Some(points),
+        } => json!({ "startPoints": entry(points) }),
         Kind::Create { points: None } => json!({}),
         Kind::Delete | Kind::Balance(_) | Kind::Summary(_) | Kind::List => return None,
     };

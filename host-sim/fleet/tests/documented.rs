@@ -5,7 +5,9 @@ use fleet::{Check, FaultKind, Named};
 fn missing<T: Named>(guide: &str) -> Vec<&'static str> {
     let row = |it: T| format!("| `{}` | {} |", it.name(), it.meaning());
     let all = T::all().iter().copied();
-    all.filter(|it| !guide.contains(&row(*it))).map(T::name).collect()
+    all.filter(|it| !guide.contains(&row(*it)))
+        .map(T::name)
+        .collect()
 }
 
 #[test]

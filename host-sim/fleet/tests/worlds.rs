@@ -44,7 +44,11 @@ fn search(seeds: std::ops::Range<u64>, operations: u32, faults: Set<FaultKind>) 
 
 #[test]
 fn everything_holds_whatever_goes_wrong() {
-    let explored = explore(&search(1..25, 400, Set::all()), program(), &Progress::default());
+    let explored = explore(
+        &search(1..25, 400, Set::all()),
+        program(),
+        &Progress::default(),
+    );
     assert_eq!(explored.failed, None);
     assert_eq!(explored.seeds, 24);
     // It went through something: writes were done and refused, reads came from copies, calls were sent again.
@@ -52,7 +56,12 @@ fn everything_holds_whatever_goes_wrong() {
         let often = explored.statuses.get(&status).copied().unwrap_or(0);
         assert!(often > 10, "{status}: {often} of {:?}", explored.statuses);
     }
-    for counter in ["commit.resends", "commit.conflicts", "feed.takeovers", "feed.doubts"] {
+    for counter in [
+        "commit.resends",
+        "commit.conflicts",
+        "feed.takeovers",
+        "feed.doubts",
+    ] {
         let name = format!("reward_points.{counter}");
         let often = explored.counters.get(name.as_str()).copied().unwrap_or(0);
         assert!(often > 10, "{counter}: {often} of {:?}", explored.counters);
@@ -61,7 +70,11 @@ fn everything_holds_whatever_goes_wrong() {
 
 #[test]
 fn everything_holds_when_nothing_goes_wrong() {
-    let explored = explore(&search(100..104, 400, Set::none()), program(), &Progress::default());
+    let explored = explore(
+        &search(100..104, 400, Set::none()),
+        program(),
+        &Progress::default(),
+    );
     assert_eq!(explored.failed, None);
     // Then everybody gets an answer at once.
     assert_eq!(explored.statuses.get(&503), None, "{:?}", explored.statuses);
@@ -84,7 +97,9 @@ fn the_same_seed_leaves_the_same_trace() {
 fn what_fails_is_made_small_and_fails_again() {
     let broken = search(1..40, 300, Set::of(&[FaultKind::StaleRead]));
     let explored = explore(&broken, program(), &Progress::default());
-    let (seed, violation) = explored.failed.expect("an engine that reads from the past is found");
+    let (seed, violation) = explored
+        .failed
+        .expect("an engine that reads from the past is found");
     assert!(
         [Check::Strict, Check::Refused, Check::OwnWrites].contains(&violation.check),
         "{violation}"
@@ -96,7 +111,11 @@ fn what_fails_is_made_small_and_fails_again() {
     let left = &shrunk.plan.events;
     assert!(left.len() < 15, "{} events are left", left.len());
     let stale = left.iter().filter(|it| matches!(it.what, What::Fault(_)));
-    assert_eq!(stale.count(), 1, "without the fault nothing fails: {left:?}");
+    assert_eq!(
+        stale.count(),
+        1,
+        "without the fault nothing fails: {left:?}"
+    );
 
     let checks = Set::of(&[violation.check]);
     let ran = run(&shrunk.plan, program(), &checks, Trace::kept(), &mut || ());
@@ -104,13 +123,25 @@ fn what_fails_is_made_small_and_fails_again() {
     let written = Record::write(&shrunk.plan, &checks, &ran).expect("it can be written");
     let read = Record::read(&written).expect("it can be read");
     assert_eq!(read.plan, shrunk.plan);
-    let again = run(&read.plan, program(), &read.checks, Trace::kept(), &mut || ());
+    let again = run(
+        &read.plan,
+        program(),
+        &read.checks,
+        Trace::kept(),
+        &mut || (),
+    );
     let written_again = Record::write(&read.plan, &read.checks, &again).expect("it can be written");
     assert_eq!(written_again, written, "to the byte");
 
     // Without the check it is not found: the check is what finds it.
     let others = Set::all().without(&[violation.check]);
-    let blind = run(&shrunk.plan, program(), &others, Trace::default(), &mut || ());
+    let blind = run(
+        &shrunk.plan,
+        program(),
+        &others,
+        Trace::default(),
+        &mut || (),
+    );
     assert_ne!(blind.violation.map(|it| it.check), Some(violation.check));
 }
 
@@ -127,9 +158,15 @@ fn what_is_no_record_is_refused() {
     let ran = run(&plan, program(), &Set::none(), Trace::default(), &mut || ());
     let written = Record::write(&plan, &Set::none(), &ran).expect("it can be written");
     let other = written.replacen("\"fleet\":1", "\"fleet\":2", 1);
-    let error = Record::read(&other).expect_err("another format").to_string();
+    let error = Record::read(&other)
+        .expect_err("another format")
+        .to_string();
     assert!(error.contains("format 2"), "{error}");
-    let elsewhere = written.replacen("\"gateway\":0", "\"gateway\":9", 1).replacen("\"gateway\":1", "\"gateway\":9", 1);
-    let error = Record::read(&elsewhere).expect_err("no such gateway").to_string();
+    let elsewhere = written
+        .replacen("\"gateway\":0", "\"gateway\":9", 1)
+        .replacen("\"gateway\":1", "\"gateway\":9", 1);
+    let error = Record::read(&elsewhere)
+        .expect_err("no such gateway")
+        .to_string();
     assert!(error.contains("not there"), "{error}");
 }

@@ -77,7 +77,9 @@ impl SharedData {
     pub fn held_bytes(&self) -> usize {
         let inner = lock(&self.0);
         let sizes = inner.entries.iter();
-        sizes.map(|((_, key), (value, _))| key.len() + value.len()).sum()
+        sizes
+            .map(|((_, key), (value, _))| key.len() + value.len())
+            .sum()
     }
 }
 

@@ -18,7 +18,11 @@ const BAR: u64 = 30;
 /// Shows progress on standard error until it is stopped.
 pub fn show(search: &Search, progress: &Progress) {
     let interactive = std::io::stderr().is_terminal();
-    let every = if interactive { REDRAWN_EVERY } else { LINE_EVERY };
+    let every = if interactive {
+        REDRAWN_EVERY
+    } else {
+        LINE_EVERY
+    };
     let began = Instant::now();
     loop {
         std::thread::park_timeout(every);
@@ -50,7 +54,9 @@ fn line(search: &Search, progress: &Progress, took: Duration) -> String {
     let rate = done as f64 / seconds;
     let left = (all - done) as f64 / rate.max(1.0);
     let filled = done * BAR / all;
-    let bar: String = (0..BAR).map(|it| if it < filled { '#' } else { '.' }).collect();
+    let bar: String = (0..BAR)
+        .map(|it| if it < filled { '#' } else { '.' })
+        .collect();
     format!(
         "[{bar}] {} of {seeds} seeds, {rate:.0} operations/s, {:.0} s left",
         progress.seeds.load(Ordering::Relaxed),

@@ -16,7 +16,10 @@ impl Auditor {
             Kind::Add { .. } | Kind::Redeem { .. } => 201,
             _ => 200,
         };
-        let before = self.told.get(&asked.number).is_some_and(|it| it.acknowledged);
+        let before = self
+            .told
+            .get(&asked.number)
+            .is_some_and(|it| it.acknowledged);
         if answer.status != expected {
             self.refused(asked, operation, answer, at_us);
             if before {
@@ -36,10 +39,14 @@ impl Auditor {
             self.violated(Check::SameAnswer, at_us, Some(asked.account), words);
         }
         if let Err(words) = self.is_acknowledged_rightly(asked, operation, answer, at_us) {
-            let words = format!("operation {} was answered {expected}: {words}", asked.number);
+            let words = format!(
+                "operation {} was answered {expected}: {words}",
+                asked.number
+            );
             self.violated(Check::Acknowledged, at_us, Some(asked.account), words);
         }
-        if let (Some(book), Some(revision)) = (self.books.get_mut(&asked.account), answer.revision) {
+        if let (Some(book), Some(revision)) = (self.books.get_mut(&asked.account), answer.revision)
+        {
             book.tell(asked.gateway, revision);
         }
     }
@@ -51,7 +58,8 @@ impl Auditor {
         answer: &Answer,
         at_us: u64,
     ) -> Result<(), String> {
-        let (Some(told), Some(book)) = (self.told.get(&asked.number), self.books.get(&asked.account))
+        let (Some(told), Some(book)) =
+            (self.told.get(&asked.number), self.books.get(&asked.account))
         else {
             return Err("nobody asked for it".to_owned());
         };
@@ -61,7 +69,9 @@ impl Auditor {
         }
         let Some(revision) = answer.revision else {
             // A deletion that found nothing, ever.
-            let never = book.between(asked.asked_us, at_us).any(|(it, _)| it.revision == 0);
+            let never = book
+                .between(asked.asked_us, at_us)
+                .any(|(it, _)| it.revision == 0);
             return match operation.kind == Kind::Delete && never {
                 true => Ok(()),
                 false => Err("it names no revision".to_owned()),
@@ -77,14 +87,22 @@ impl Auditor {
             ));
         }
         if until_us < asked.asked_us {
-            return Err(format!("revision {revision} was replaced before it was asked for"));
+            return Err(format!(
+                "revision {revision} was replaced before it was asked for"
+            ));
         }
+        // A deletion that found nothing may share its commit with a change that followed. One that was done, and found out
+        // to be by a later document, names that one's revision: another life may have begun meanwhile.
+        let was_gone =
+            version.was_gone() || book.before(revision).is_none_or(super::Version::was_gone);
         match operation.kind {
-            Kind::Delete if !version.was_gone() => {
+            Kind::Delete if !was_gone && !hidden => {
                 Err(format!("the account is there at revision {revision}"))
             }
             // A replay names the newest revision, at which the account may be gone again.
-            Kind::Create { points: None } if told.attempts == 1 && !version.is_live() && !hidden => {
+            Kind::Create { points: None }
+                if told.attempts == 1 && !version.is_live() && !hidden =>
+            {
                 Err(format!("there is no account at revision {revision}"))
             }
             _ => Ok(()),

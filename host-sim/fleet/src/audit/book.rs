@@ -109,7 +109,9 @@ impl Amount {
     pub fn all_between(&self, (least, most): (i64, i64)) -> impl Iterator<Item = u64> {
         let ends = self.expiring.iter().map(|it| it.0);
         let between = ends.filter(move |end| (least..=most).contains(end));
-        std::iter::once(least).chain(between).map(|clock| self.at(clock))
+        std::iter::once(least)
+            .chain(between)
+            .map(|clock| self.at(clock))
     }
 }
 
@@ -169,7 +171,11 @@ impl Book {
 
     /// The versions that the engine held at some moment between these, the one that was there at the beginning among them,
     /// each with the revision of the next one.
-    pub(super) fn between(&self, from_us: u64, to_us: u64) -> impl Iterator<Item = (&Version, i64)> {
+    pub(super) fn between(
+        &self,
+        from_us: u64,
+        to_us: u64,
+    ) -> impl Iterator<Item = (&Version, i64)> {
         let first = self.versions.partition_point(|it| it.at_us < from_us);
         let end = self.versions.partition_point(|it| it.at_us <= to_us);
         let first = first.saturating_sub(1);
@@ -190,10 +196,15 @@ impl Book {
 
     /// The version that this revision made, with the moment at which it was replaced.
     pub(super) fn made_by(&self, revision: i64) -> Option<(&Version, u64)> {
-        let found = self.versions.binary_search_by_key(&revision, |it| it.revision);
+        let found = self
+            .versions
+            .binary_search_by_key(&revision, |it| it.revision);
         let place = found.ok()?;
         let next = self.versions.get(place + 1);
-        Some((self.versions.get(place)?, next.map_or(u64::MAX, |it| it.at_us)))
+        Some((
+            self.versions.get(place)?,
+            next.map_or(u64::MAX, |it| it.at_us),
+        ))
     }
 
     /// The balances of moments within a commit: after each entry that it wrote.
@@ -210,7 +221,8 @@ impl Book {
             _ => 0,
         };
         let all = self.lives.get(*life).map(|it| it.entries.as_slice());
-        all.and_then(|it| it.get(from..*entries)).unwrap_or_default()
+        all.and_then(|it| it.get(from..*entries))
+            .unwrap_or_default()
     }
 
     /// The version before the one that this revision made.

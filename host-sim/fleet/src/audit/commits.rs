@@ -99,7 +99,9 @@ impl Auditor {
             self.violated(check, at_us, Some(account), words);
         }
         if deletions > asked {
-            let words = format!("{account} was deleted {deletions} times, and that was asked {asked} times");
+            let words = format!(
+                "{account} was deleted {deletions} times, and that was asked {asked} times"
+            );
             self.violated(Check::ExactlyOnce, at_us, Some(account), words);
         }
         for entry in written {
@@ -112,7 +114,8 @@ impl Auditor {
     fn done(&mut self, account: Account, revision: i64, entry: &Written, at_us: u64) {
         let number = entry.number;
         let Some(operation) = self.operations.get(&number) else {
-            let words = format!("{account} has an entry of an operation {number}, which nobody asked for");
+            let words =
+                format!("{account} has an entry of an operation {number}, which nobody asked for");
             return self.violated(Check::Isolation, at_us, Some(account), words);
         };
         if operation.account != account {
@@ -146,7 +149,8 @@ impl Auditor {
         let most = if is_named { 1 } else { told.attempts };
         let (done, may_be_done) = (told.done, told.may_be_done());
         if done > most {
-            let words = format!("operation {number} was done {done} times, at last at revision {revision}");
+            let words =
+                format!("operation {number} was done {done} times, at last at revision {revision}");
             self.violated(Check::ExactlyOnce, at_us, Some(account), words);
         } else if !may_be_done {
             let words = format!(
@@ -181,7 +185,12 @@ impl Book {
     }
 
     /// A new document, or none.
-    fn document(&mut self, change: &Change, at_us: u64, written: &mut Vec<Written>) -> Result<(), Wrong> {
+    fn document(
+        &mut self,
+        change: &Change,
+        at_us: u64,
+        written: &mut Vec<Written>,
+    ) -> Result<(), Wrong> {
         let was_live = self.newest().is_live();
         let was_erased = self.newest().standing == Standing::Erased;
         let generation = self.lives.last().map_or(0, |it| it.generation);
@@ -194,16 +203,23 @@ impl Book {
             self.versions.push(version);
             return match was_erased {
                 true => Ok(()),
-                false => Err((Check::History, "what was no tombstone was removed".to_owned())),
+                false => Err((
+                    Check::History,
+                    "what was no tombstone was removed".to_owned(),
+                )),
             };
         };
         let state = match document::decode(value) {
             Ok(state) => state,
-            Err(error) => return Err((Check::Fold, format!("the document cannot be read: {error}"))),
+            Err(error) => {
+                return Err((Check::Fold, format!("the document cannot be read: {error}")));
+            }
         };
         let (now, updated_at_ms) = match &state {
             State::Live(account) => (account.generation(), account.updated_at().as_millis()),
-            State::Erased(tombstone) => (tombstone.generation(), tombstone.updated_at().as_millis()),
+            State::Erased(tombstone) => {
+                (tombstone.generation(), tombstone.updated_at().as_millis())
+            }
             State::Absent => (0, 0),
         };
         // How many lives ended in this commit: the number of a life is one more than that of the one before it, or, where
@@ -274,12 +290,18 @@ impl Book {
             let current = self.lives.last().map_or(0, |it| it.generation);
             return match is_known && !(self.newest().is_live() && current == generation) {
                 true => Ok(()),
-                false => history(format!("segment {generation}/{first} was removed while it counts")),
+                false => history(format!(
+                    "segment {generation}/{first} was removed while it counts"
+                )),
             };
         };
         let segment = match segment::decode(value) {
             Ok(segment) => segment,
-            Err(error) => return history(format!("segment {generation}/{first} cannot be read: {error}")),
+            Err(error) => {
+                return history(format!(
+                    "segment {generation}/{first} cannot be read: {error}"
+                ));
+            }
         };
         if (segment.generation(), segment.first()) != (generation, first) {
             return history(format!("segment {generation}/{first} holds another"));
@@ -297,7 +319,10 @@ impl Book {
         for entry in segment.entries() {
             let place = usize::try_from(entry.sequence.saturating_sub(1)).unwrap_or(usize::MAX);
             if life.entries.get(place).map(|it| it.hash) != Some(hash_of(entry)) {
-                let words = format!("segment {generation}/{first} has another entry {}", entry.sequence);
+                let words = format!(
+                    "segment {generation}/{first} has another entry {}",
+                    entry.sequence
+                );
                 return history(words);
             }
         }
@@ -350,17 +375,34 @@ impl Life {
                 Some(fact) if fact.hash == hash_of(entry) => {}
                 Some(_) => return history(format!("entry {} has changed", entry.sequence)),
                 None if place == self.entries.len() => written.push(self.write(entry)?),
-                None => return history(format!("entry {} came before those ahead of it", entry.sequence)),
+                None => {
+                    return history(format!(
+                        "entry {} came before those ahead of it",
+                        entry.sequence
+                    ));
+                }
             }
         }
         self.expire(account.updated_at().as_millis());
         let same = account.lots().len() == self.lots.len()
-            && account.lots().iter().zip(self.lots.values()).all(|(held, lot)| {
-                held.sequence == lot.sequence && held.remaining.get() == lot.left
-            });
+            && account
+                .lots()
+                .iter()
+                .zip(self.lots.values())
+                .all(|(held, lot)| {
+                    held.sequence == lot.sequence && held.remaining.get() == lot.left
+                });
         if !same {
-            let held: Vec<_> = account.lots().iter().map(|it| (it.sequence, it.remaining.get())).collect();
-            let lots: Vec<_> = self.lots.values().map(|it| (it.sequence, it.left)).collect();
+            let held: Vec<_> = account
+                .lots()
+                .iter()
+                .map(|it| (it.sequence, it.remaining.get()))
+                .collect();
+            let lots: Vec<_> = self
+                .lots
+                .values()
+                .map(|it| (it.sequence, it.left))
+                .collect();
             return Err((
                 Check::Fold,
                 format!("the open lots are {held:?}, by the history they are {lots:?}"),
@@ -427,7 +469,9 @@ impl Life {
                     self.active -= taken;
                 }
                 if wanted > 0 {
-                    return fold(format!("{wanted} of {points} points are taken from nowhere"));
+                    return fold(format!(
+                        "{wanted} of {points} points are taken from nowhere"
+                    ));
                 }
                 false
             }
@@ -438,7 +482,10 @@ impl Life {
         }
         let id = hash_of(&entry.identity.id.as_str());
         if !self.ids.insert(id) {
-            let words = format!("entry {sequence} has an id that was there: {}", entry.identity.id.as_str());
+            let words = format!(
+                "entry {sequence} has an id that was there: {}",
+                entry.identity.id.as_str()
+            );
             return Err((Check::ExactlyOnce, words));
         }
         let description = entry.description.as_ref().map_or("", |it| it.as_str());

@@ -11,7 +11,10 @@ impl Auditor {
     pub(super) fn list_answered(&mut self, asked: &Asked, answer: &Answer, at_us: u64) {
         let tenant = asked.account.tenant;
         if answer.status != 200 {
-            let words = format!("a list has an answer that the API does not have: {}", answer.shown());
+            let words = format!(
+                "a list has an answer that the API does not have: {}",
+                answer.shown()
+            );
             return self.violated(Check::Status, at_us, None, words);
         }
         if let Err(words) = self.is_list_of(asked, tenant, answer, at_us) {
@@ -20,7 +23,13 @@ impl Auditor {
         }
     }
 
-    fn is_list_of(&self, asked: &Asked, tenant: u8, answer: &Answer, at_us: u64) -> Result<(), String> {
+    fn is_list_of(
+        &self,
+        asked: &Asked,
+        tenant: u8,
+        answer: &Answer,
+        at_us: u64,
+    ) -> Result<(), String> {
         let listed: Vec<Summary<'_>> = serde_json::from_slice(&answer.body)
             .map_err(|error| format!("the list cannot be read: {error}"))?;
         let mut shown: BTreeMap<Account, Shown> = BTreeMap::new();
@@ -32,7 +41,8 @@ impl Auditor {
             let account = Account::named(&name.tenant_name(), &summary.customer_id);
             let account = account.ok_or_else(|| format!("there is no {}", summary.customer_id))?;
             let what = summary.shown();
-            let what = what.ok_or_else(|| format!("what is shown of {account} contradicts itself"))?;
+            let what =
+                what.ok_or_else(|| format!("what is shown of {account} contradicts itself"))?;
             if shown.insert(account, what).is_some() {
                 return Err(format!("{account} is shown twice"));
             }
@@ -55,12 +65,17 @@ impl Auditor {
         let mut wrong = all.filter(|it| !changed.contains(it) && !fits(**it, self.revision));
         if let Some(account) = wrong.next() {
             let what = shown.get(account);
-            return Err(format!("{account} is shown as {what:?}, as it has not been since the list was asked for"));
+            return Err(format!(
+                "{account} is shown as {what:?}, as it has not been since the list was asked for"
+            ));
         }
         let mut revisions = std::iter::once(asked.revision).chain(news().map(|it| it.0));
         match revisions.any(|revision| changed.iter().all(|it| fits(*it, revision))) {
             true => Ok(()),
-            false => Err(format!("{} accounts changed meanwhile, and there is no revision at which all were as they are shown", changed.len())),
+            false => Err(format!(
+                "{} accounts changed meanwhile, and there is no revision at which all were as they are shown",
+                changed.len()
+            )),
         }
     }
 }

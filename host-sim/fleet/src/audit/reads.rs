@@ -88,7 +88,12 @@ impl Shown {
             (Self::Balance(wanted), Standing::Live { amount, .. }) => {
                 amount.may_be(*wanted, clock_ms)
             }
-            (Self::History(wanted, number, sum), Standing::Live { entries, amount, .. }) => {
+            (
+                Self::History(wanted, number, sum),
+                Standing::Live {
+                    entries, amount, ..
+                },
+            ) => {
                 let life = book.life_of(&version.standing);
                 let last = entries.checked_sub(1);
                 let fact = last.and_then(|it| life?.entries.get(it));
@@ -136,7 +141,9 @@ impl Auditor {
             return self.violated(Check::Status, at_us, Some(asked.account), words);
         };
         match self.since(asked, recency, answer, at_us) {
-            Ok((since_us, check)) => self.is_current(asked, &shown, answer, (since_us, at_us), check),
+            Ok((since_us, check)) => {
+                self.is_current(asked, &shown, answer, (since_us, at_us), check)
+            }
             Err(words) => {
                 let words = format!("operation {}: {words}: {}", asked.number, answer.shown());
                 self.violated(Check::Source, at_us, Some(asked.account), words);
@@ -171,12 +178,19 @@ impl Auditor {
             return Err(format!("it is older than {bound_ms} ms"));
         }
         let age_us = bound_ms.min((age_s + 1) * 1000) * 1000 + ROUNDING_US;
-        Ok((self.older_by_clock(asked.gateway, at_us, age_us), Check::Bounded))
+        Ok((
+            self.older_by_clock(asked.gateway, at_us, age_us),
+            Check::Bounded,
+        ))
     }
 
     /// The moment so long ago by a gateway's clock: earlier than by true time when the clock was set back meanwhile.
     fn older_by_clock(&self, gateway: usize, at_us: u64, age_us: u64) -> u64 {
-        let Some(settings) = self.clocks.get(gateway).map(crate::clock::GatewayClock::settings) else {
+        let Some(settings) = self
+            .clocks
+            .get(gateway)
+            .map(crate::clock::GatewayClock::settings)
+        else {
             return at_us.saturating_sub(age_us);
         };
         let mut since_us = at_us.saturating_sub(age_us);
@@ -209,7 +223,9 @@ impl Auditor {
         let (check, why) = match latest {
             None => {
                 let ever = book.between(0, at_us);
-                let ever = ever.filter(|(version, _)| shown.is_of(book, version, clock_ms)).last();
+                let ever = ever
+                    .filter(|(version, _)| shown.is_of(book, version, clock_ms))
+                    .last();
                 let why = match ever {
                     Some((version, next)) => format!(
                         "that was so last from revision {} to {next}, not in the {} ms before the answer",
@@ -221,7 +237,10 @@ impl Auditor {
                 (check, why)
             }
             Some(next) if next <= asked.session => {
-                let why = format!("revision {} was asked for, and that was so before {next}", asked.session);
+                let why = format!(
+                    "revision {} was asked for, and that was so before {next}",
+                    asked.session
+                );
                 (Check::Session, why)
             }
             Some(next) if next <= asked.own => {
@@ -233,7 +252,11 @@ impl Auditor {
             }
             Some(_) => return,
         };
-        let words = format!("operation {} shows {shown:?}: {why}: {}", asked.number, answer.shown());
+        let words = format!(
+            "operation {} shows {shown:?}: {why}: {}",
+            asked.number,
+            answer.shown()
+        );
         self.violated(check, at_us, Some(asked.account), words);
     }
 }

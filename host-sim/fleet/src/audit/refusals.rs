@@ -31,10 +31,11 @@ impl Auditor {
             _ => None,
         };
         let was_true = match (operation.kind, answer.status) {
-            (Kind::Redeem { points }, 400) => {
-                insufficient(&answer.body).map(|told| is_insufficient(book, points.into(), told, times, clock_ms))
+            (Kind::Redeem { points }, 400) => insufficient(&answer.body)
+                .map(|told| is_insufficient(book, points.into(), told, times, clock_ms)),
+            (Kind::Redeem { .. }, 404) => {
+                Some(book.between(times.0, times.1).any(|(it, _)| it.was_gone()))
             }
-            (Kind::Redeem { .. }, 404) => Some(book.between(times.0, times.1).any(|(it, _)| it.was_gone())),
             (Kind::Create { .. }, 409) => Some(
                 was_there(book, times)
                     || id.is_some_and(|id| holds(book, &id, asked.number, times)),
@@ -96,13 +97,17 @@ fn is_insufficient(
         let since = version.at_us >= from_us;
         let before = book.before(version.revision);
         let within = book.within(version, before);
-        of_all || since && (version.ended > 0 || within.iter().any(|it| it.balance_after == active))
+        // An account that began in this commit may have begun empty, before its first entry.
+        let begun = active == 0 && version.is_live() && before.is_none_or(|it| !it.is_live());
+        let between = begun || within.iter().any(|it| it.balance_after == active);
+        of_all || since && (version.ended > 0 || between)
     })
 }
 
 /// Whether there was an account at one moment.
 fn was_there(book: &Book, (from_us, to_us): (u64, u64)) -> bool {
-    book.between(from_us, to_us).any(|(it, _)| it.is_live() || it.ended > 0)
+    book.between(from_us, to_us)
+        .any(|(it, _)| it.is_live() || it.ended > 0)
 }
 
 /// Whether another operation of a life that was there had this id.
@@ -111,7 +116,9 @@ fn holds(book: &Book, id: &str, number: u32, (from_us, to_us): (u64, u64)) -> bo
     book.between(from_us, to_us).any(|(version, _)| {
         let life = book.life_of(&version.standing);
         let held = life.is_some_and(|life| {
-            life.entries.iter().any(|it| it.id == id && it.number != number)
+            life.entries
+                .iter()
+                .any(|it| it.id == id && it.number != number)
         });
         held || version.ended > 0
     })

@@ -269,7 +269,9 @@ fn from_copy(balance: u64, age_s: u64) -> Answer {
 fn insufficient(wanted: u64, active: u64) -> Answer {
     let detail = format!("Cannot redeem {wanted} points: only {active} are active");
     Answer {
-        body: serde_json::json!({ "detail": detail }).to_string().into_bytes(),
+        body: serde_json::json!({ "detail": detail })
+            .to_string()
+            .into_bytes(),
         ..answer(400)
     }
 }
@@ -305,7 +307,11 @@ fn what_is_right_is_found_right() {
 
 #[test]
 fn a_lot_that_is_used_out_of_turn() {
-    let mut scene = Scene::of(&[(ADD, Name::Id(1)), (ADD, Name::Id(2)), (REDEEM, Name::Id(3))]);
+    let mut scene = Scene::of(&[
+        (ADD, Name::Id(1)),
+        (ADD, Name::Id(2)),
+        (REDEEM, Name::Id(3)),
+    ]);
     scene.goes_well(1);
     scene.goes_well(2);
     let _ = scene.asks(3);
@@ -314,7 +320,11 @@ fn a_lot_that_is_used_out_of_turn() {
     scene.does(3);
     scene.finds_nothing_wrong_yet();
     // The same once more, in another world: the second lot first.
-    let mut other = Scene::of(&[(ADD, Name::Id(1)), (ADD, Name::Id(2)), (REDEEM, Name::Id(3))]);
+    let mut other = Scene::of(&[
+        (ADD, Name::Id(1)),
+        (ADD, Name::Id(2)),
+        (REDEEM, Name::Id(3)),
+    ]);
     other.goes_well(1);
     other.goes_well(2);
     let _ = other.asks(3);
@@ -323,7 +333,8 @@ fn a_lot_that_is_used_out_of_turn() {
     assert_ne!(before, scene.state);
     let record = other.changed(|parts| {
         let thirty = Points::new(30).expect("points");
-        if let Some(EntryKind::Redeemed { takes }) = parts.entries.last_mut().map(|it| &mut it.kind) {
+        if let Some(EntryKind::Redeemed { takes }) = parts.entries.last_mut().map(|it| &mut it.kind)
+        {
             *takes = vec![Take {
                 lot: 2,
                 points: thirty,
@@ -347,7 +358,11 @@ impl Scene {
 fn a_document_that_is_none() {
     let mut scene = Scene::of(&adds(1));
     scene.goes_well(1);
-    let key = format!("/points/1/account/{}/123/{}", ACCOUNT.tenant_name(), ACCOUNT.customer_name());
+    let key = format!(
+        "/points/1/account/{}/123/{}",
+        ACCOUNT.tenant_name(),
+        ACCOUNT.customer_name()
+    );
     scene.puts(&key, b"\xff".to_vec());
     scene.finds(Check::Fold);
 }
@@ -387,7 +402,11 @@ fn an_operation_that_is_done_twice() {
 
 #[test]
 fn an_operation_that_is_done_after_it_was_refused() {
-    let mut scene = Scene::of(&[(ADD, Name::Id(1)), (REDEEM, Name::Id(2)), (ADD, Name::Id(3))]);
+    let mut scene = Scene::of(&[
+        (ADD, Name::Id(1)),
+        (REDEEM, Name::Id(2)),
+        (ADD, Name::Id(3)),
+    ]);
     let redeem = scene.asks(2);
     scene.is_told(&redeem, &answer(404));
     scene.goes_well(1);
@@ -406,7 +425,11 @@ fn an_operation_that_is_done_after_nobody_heard_of_it() {
 
 #[test]
 fn an_account_that_is_deleted_twice_at_one_request() {
-    let mut scene = Scene::of(&[(ADD, Name::Id(1)), (Kind::Delete, Name::Nothing), (ADD, Name::Id(3))]);
+    let mut scene = Scene::of(&[
+        (ADD, Name::Id(1)),
+        (Kind::Delete, Name::Nothing),
+        (ADD, Name::Id(3)),
+    ]);
     scene.goes_well(1);
     let _ = scene.asks(2);
     scene.does(2);
@@ -461,12 +484,20 @@ fn a_refusal_that_was_never_true() {
 
 #[test]
 fn a_refusal_between_two_changes_of_one_commit() {
-    let mut scene = Scene::of(&[(ADD, Name::Id(1)), (Kind::Redeem { points: 80 }, Name::Id(2)), (REDEEM, Name::Id(3)), (ADD, Name::Id(4))]);
+    let mut scene = Scene::of(&[
+        (ADD, Name::Id(1)),
+        (Kind::Redeem { points: 80 }, Name::Id(2)),
+        (REDEEM, Name::Id(3)),
+        (ADD, Name::Id(4)),
+    ]);
     scene.goes_well(1);
     let (first, second, third) = (scene.asks(2), scene.asks(3), scene.asks(4));
     // Both are in one document, and the refusal between them.
     for number in [2, 4] {
-        let operation = ledger_operation(&scene.operations[number - 1], u32::try_from(number).expect("few"));
+        let operation = ledger_operation(
+            &scene.operations[number - 1],
+            u32::try_from(number).expect("few"),
+        );
         let now = Timestamp::from_millis(START_MS + 1_020).expect("a time");
         let applied = apply(&scene.state, &operation, &Looked::nothing(&operation), now);
         let Ok(Applied::Changed(record)) = applied else {
@@ -500,7 +531,11 @@ fn another_answer_than_before() {
 
 #[test]
 fn an_answer_of_the_engine_that_is_old() {
-    let mut scene = Scene::of(&[(ADD, Name::Id(1)), (REDEEM, Name::Id(2)), (BOUNDED, Name::Nothing)]);
+    let mut scene = Scene::of(&[
+        (ADD, Name::Id(1)),
+        (REDEEM, Name::Id(2)),
+        (BOUNDED, Name::Nothing),
+    ]);
     scene.goes_well(1);
     scene.goes_well(2);
     scene.pass(1);
@@ -520,7 +555,11 @@ fn a_copy_that_is_too_old() {
         // Older than the bound, and says so.
         (1_500, 2, 0, Some(Check::Source)),
     ] {
-        let mut scene = Scene::of(&[(ADD, Name::Id(1)), (REDEEM, Name::Id(2)), (BOUNDED, Name::Nothing)]);
+        let mut scene = Scene::of(&[
+            (ADD, Name::Id(1)),
+            (REDEEM, Name::Id(2)),
+            (BOUNDED, Name::Nothing),
+        ]);
         scene.goes_well(1);
         // Another gateway's.
         let asked = scene.asks(2);
@@ -537,7 +576,11 @@ fn a_copy_that_is_too_old() {
 
 #[test]
 fn a_copy_that_lacks_what_its_gateway_has_acknowledged() {
-    let mut scene = Scene::of(&[(ADD, Name::Id(1)), (REDEEM, Name::Id(2)), (BOUNDED, Name::Nothing)]);
+    let mut scene = Scene::of(&[
+        (ADD, Name::Id(1)),
+        (REDEEM, Name::Id(2)),
+        (BOUNDED, Name::Nothing),
+    ]);
     scene.goes_well(1);
     scene.goes_well(2);
     scene.pass(1);
@@ -549,7 +592,11 @@ fn a_copy_that_lacks_what_its_gateway_has_acknowledged() {
 #[test]
 fn an_answer_that_lacks_the_revision_that_was_asked_for() {
     let session = Kind::Balance(Recency::Session);
-    let mut scene = Scene::of(&[(ADD, Name::Id(1)), (REDEEM, Name::Id(2)), (session, Name::Nothing)]);
+    let mut scene = Scene::of(&[
+        (ADD, Name::Id(1)),
+        (REDEEM, Name::Id(2)),
+        (session, Name::Nothing),
+    ]);
     scene.goes_well(1);
     let asked = scene.asks(2);
     let revision = scene.does(2);

@@ -41,7 +41,14 @@ pub(super) fn plan(wish: &Wish) -> Plan {
         events.push(event(now_us, What::Operation(operation)));
     }
     for &kind in &profile.faults {
-        faults(kind, now_us, &profile, wish.operations, &mut random, &mut events);
+        faults(
+            kind,
+            now_us,
+            &profile,
+            wish.operations,
+            &mut random,
+            &mut events,
+        );
     }
     events.sort_by_key(|it| it.at_us);
     Plan { profile, events }

@@ -96,7 +96,11 @@ impl Profile {
             latency_us: random.one_of(&[(100, 300), (200, 3_000), (500, 20_000)]),
             skew_ms,
             max_staleness_ms: random.one_of(&[250, 600, 1_000]),
-            cache_bytes: if evicting { LEAST_CACHE_BYTES } else { AMPLE_CACHE_BYTES },
+            cache_bytes: if evicting {
+                LEAST_CACHE_BYTES
+            } else {
+                AMPLE_CACHE_BYTES
+            },
             max_batch: random.one_of(&[1, 4, 64]),
             max_in_flight: random.one_of(&[1, 2, 4]),
             call_timeout_ms: random.one_of(&[200, 500, 1_000]),

@@ -33,8 +33,12 @@ impl World<'_> {
             again => {
                 let drawn = self.chance([operation.number.into(), again.into(), 8]);
                 let profile = &self.plan.profile;
-                let of = |number: u64, all: usize| usize::try_from(number % all as u64).unwrap_or(0);
-                (of(drawn, profile.gateways), of(drawn >> 32, profile.workers))
+                let of =
+                    |number: u64, all: usize| usize::try_from(number % all as u64).unwrap_or(0);
+                (
+                    of(drawn, profile.gateways),
+                    of(drawn >> 32, profile.workers),
+                )
             }
         };
         let seat = self.gateways[gateway].slots[worker];

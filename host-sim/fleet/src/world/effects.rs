@@ -31,7 +31,8 @@ impl World<'_> {
         match effect {
             Effect::Log { message, .. } => {
                 let now_us = self.now_us();
-                self.trace.line(now_us, "log", || json!({ "vm": seat, "text": message }));
+                self.trace
+                    .line(now_us, "log", || json!({ "vm": seat, "text": message }));
             }
             Effect::QueueReady { to, queue } => {
                 let (seat, context) = (to.address.0 as usize, to.context);

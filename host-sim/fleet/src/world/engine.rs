@@ -108,7 +108,15 @@ impl World<'_> {
         let timeout_us = u64::from(timeout_ms) * 1000;
         let Some(method) = Method::named(method) else {
             let answer = Err(12);
-            self.expect(1, Coming::Answer { seat, life, token, answer });
+            self.expect(
+                1,
+                Coming::Answer {
+                    seat,
+                    life,
+                    token,
+                    answer,
+                },
+            );
             return;
         };
         let mut call = Call {
@@ -165,7 +173,15 @@ impl World<'_> {
             Some(Fate::Refused(status)) => {
                 let answer = Err(status);
                 let after_us = way_us * 2;
-                self.expect(after_us, Coming::Answer { seat, life, token, answer });
+                self.expect(
+                    after_us,
+                    Coming::Answer {
+                        seat,
+                        life,
+                        token,
+                        answer,
+                    },
+                );
                 return;
             }
             None => {}
@@ -182,7 +198,15 @@ impl World<'_> {
         let after_us = call.deadline_us.saturating_sub(self.now_us());
         let (seat, life, token) = (call.seat, call.life, call.token);
         let answer = Err(UNAVAILABLE);
-        self.expect(after_us, Coming::Answer { seat, life, token, answer });
+        self.expect(
+            after_us,
+            Coming::Answer {
+                seat,
+                life,
+                token,
+                answer,
+            },
+        );
     }
 
     /// A call reaches the engine.
@@ -234,7 +258,8 @@ impl World<'_> {
             self.ring_watches();
         }
         let Some(travels) = call.answer else { return };
-        let mut after_us = self.latency_us([call.seat as u64, call.token.into(), 3]) + travels.extra_us;
+        let mut after_us =
+            self.latency_us([call.seat as u64, call.token.into(), 3]) + travels.extra_us;
         if wrote && now_us < self.engine.slow_until_us {
             after_us += self.engine.slow_by_us;
         }
@@ -254,7 +279,15 @@ impl World<'_> {
             return self.give_up(call);
         }
         let (seat, life, token) = (call.seat, call.life, call.token);
-        self.expect(after_us, Coming::Answer { seat, life, token, answer });
+        self.expect(
+            after_us,
+            Coming::Answer {
+                seat,
+                life,
+                token,
+                answer,
+            },
+        );
     }
 
     /// An answer that is none.
@@ -262,8 +295,9 @@ impl World<'_> {
         match self.chance([call.seat as u64, call.token.into(), 4]) % 4 {
             0 => Vec::new(),
             1 => vec![0xff; 3],
-            // Headers alone: of a store that is far ahead.
-            2 => vec![0x0a, 0x04, 0x18, 0xc0, 0x84, 0x3d],
+            // A header alone, of a store that is far ahead. To a range that would say that there is nothing: no garble, a lie.
+            2 if call.method == Method::Txn => vec![0x0a, 0x04, 0x18, 0xc0, 0x84, 0x3d],
+            // More to come, and nothing there; to a transaction no message at all.
             _ => vec![0x0a, 0x04, 0x18, 0xc0, 0x84, 0x3d, 0x18, 0x01],
         }
     }
@@ -279,7 +313,13 @@ impl World<'_> {
         }
     }
 
-    pub(super) fn answer(&mut self, seat: usize, life: u64, token: u32, answer: Result<Vec<u8>, u32>) {
+    pub(super) fn answer(
+        &mut self,
+        seat: usize,
+        life: u64,
+        token: u32,
+        answer: Result<Vec<u8>, u32>,
+    ) {
         if !self.lives(seat, life) {
             return;
         }
@@ -346,7 +386,8 @@ impl World<'_> {
                     stream.watch = Some(watch);
                     stream.is_told = true;
                 }
-                self.trace.line(now_us, "watch", || json!({ "vm": seat, "stream": token }));
+                self.trace
+                    .line(now_us, "watch", || json!({ "vm": seat, "stream": token }));
                 let message = created;
                 self.expect(
                     after_us,
@@ -426,7 +467,11 @@ impl World<'_> {
             return;
         };
         let more = self.engine.model.has_news(watch);
-        self.trace.line(now_us, "told", || json!({ "vm": seat, "stream": token, "bytes": message.len() }));
+        self.trace.line(
+            now_us,
+            "told",
+            || json!({ "vm": seat, "stream": token, "bytes": message.len() }),
+        );
         self.call_vm(seat, |vm| vm.grpc_message(token, message));
         if more {
             self.tell_after(seat, token, 1);
@@ -436,7 +481,11 @@ impl World<'_> {
     pub(super) fn stream_closed(&mut self, seat: usize, life: u64, token: u32, status: u32) {
         if self.lives(seat, life) && self.streams.remove(&(seat, token)).is_some() {
             let now_us = self.now_us();
-            self.trace.line(now_us, "watch-closed", || json!({ "vm": seat, "stream": token, "status": status }));
+            self.trace.line(
+                now_us,
+                "watch-closed",
+                || json!({ "vm": seat, "stream": token, "status": status }),
+            );
             self.call_vm(seat, |vm| vm.grpc_closed(token, status, "broken"));
         }
     }

@@ -9,7 +9,8 @@ use crate::faults::Fault;
 impl World<'_> {
     pub(super) fn mishap(&mut self, fault: Fault) {
         let now_us = self.now_us();
-        self.trace.line(now_us, "fault", || json!({ "fault": fault }));
+        self.trace
+            .line(now_us, "fault", || json!({ "fault": fault }));
         let until = |ms: u32| now_us + u64::from(ms) * 1000;
         match fault {
             Fault::Call {
@@ -71,7 +72,8 @@ impl World<'_> {
     /// The watches of a gateway break, or all.
     fn break_watches(&mut self, gateway: Option<usize>, status: u32) {
         let of = |seat: usize| gateway.is_none_or(|it| self.seats[seat].gateway == it);
-        let mut broken: Vec<(usize, u32)> = self.streams.keys().filter(|it| of(it.0)).copied().collect();
+        let mut broken: Vec<(usize, u32)> =
+            self.streams.keys().filter(|it| of(it.0)).copied().collect();
         broken.sort_unstable();
         for (seat, token) in broken {
             let life = self.seats[seat].life;

@@ -164,7 +164,12 @@ enum Coming {
 }
 
 impl<'p> World<'p> {
-    pub(crate) fn new(plan: &'p Plan, program: &Program, checks: &Set<Check>, trace: Trace) -> Self {
+    pub(crate) fn new(
+        plan: &'p Plan,
+        program: &Program,
+        checks: &Set<Check>,
+        trace: Trace,
+    ) -> Self {
         let profile = &plan.profile;
         let time = Time::default();
         let plugin = Plugin {
@@ -245,7 +250,8 @@ impl<'p> World<'p> {
         let violation = self.auditor.take_violation();
         if let Some(violation) = &violation {
             let (at_us, shown) = (violation.at_us, violation.to_string());
-            self.trace.line(at_us, "violation", || json!({ "words": shown }));
+            self.trace
+                .line(at_us, "violation", || json!({ "words": shown }));
         }
         let counters = self.counters();
         Run {
@@ -269,7 +275,13 @@ impl<'p> World<'p> {
 
     /// Whether two runs may differ here: a number from what it is about.
     fn chance(&self, parts: [u64; 3]) -> u64 {
-        mix(&[self.plan.profile.seed, self.now_us(), parts[0], parts[1], parts[2]])
+        mix(&[
+            self.plan.profile.seed,
+            self.now_us(),
+            parts[0],
+            parts[1],
+            parts[2],
+        ])
     }
 
     /// How long a message is on its way between a gateway and the engine.
@@ -334,7 +346,9 @@ impl<'p> World<'p> {
             } => self.answer(seat, life, token, answer),
             Coming::NoConnection { seat, life, token } => {
                 if self.lives(seat, life) {
-                    self.call_vm(seat, |vm| vm.http_call_response(token, None::<CallResponse>));
+                    self.call_vm(seat, |vm| {
+                        vm.http_call_response(token, None::<CallResponse>)
+                    });
                 }
             }
             Coming::Watch {
@@ -382,7 +396,11 @@ impl<'p> World<'p> {
         for lists in [false, true] {
             let bound_us = if lists { LIST_PATIENCE_US } else { PATIENCE_US };
             loop {
-                let queue = if lists { &mut self.lists_waiting } else { &mut self.waiting };
+                let queue = if lists {
+                    &mut self.lists_waiting
+                } else {
+                    &mut self.waiting
+                };
                 let Some(&(asked_us, seat, stream, open)) = queue.front() else {
                     break;
                 };
@@ -397,7 +415,8 @@ impl<'p> World<'p> {
                         "operation {number} has waited for {} ms without an answer",
                         (now_us - asked_us) / 1000
                     );
-                    self.auditor.violated(Check::Answered, now_us, Some(account), words);
+                    self.auditor
+                        .violated(Check::Answered, now_us, Some(account), words);
                 }
                 break;
             }

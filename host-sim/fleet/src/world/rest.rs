@@ -34,7 +34,9 @@ impl World<'_> {
             seat.fates.clear();
         }
         let end_us = self.now_us() + SETTLING_US;
-        while (!self.open.is_empty() || self.pausing > 0) && self.now_us() < end_us && !self.is_over()
+        while (!self.open.is_empty() || self.pausing > 0)
+            && self.now_us() < end_us
+            && !self.is_over()
         {
             self.run_until(self.now_us() + SLICE_US);
         }
@@ -91,11 +93,15 @@ impl World<'_> {
         for (number, gateway) in self.gateways.iter().enumerate() {
             let bytes = gateway.shared.data.held_bytes();
             if bytes > copies + MAX_OTHER_SHARED_BYTES {
-                found.push(format!("gateway {number} holds {bytes} bytes of shared data"));
+                found.push(format!(
+                    "gateway {number} holds {bytes} bytes of shared data"
+                ));
             }
             let queued = gateway.shared.queues.waiting();
             if queued > MAX_QUEUED {
-                found.push(format!("{queued} items wait in the queues of gateway {number}"));
+                found.push(format!(
+                    "{queued} items wait in the queues of gateway {number}"
+                ));
             }
         }
         for words in found {
@@ -107,7 +113,10 @@ impl World<'_> {
     pub(super) fn counters(&self) -> BTreeMap<&'static str, u64> {
         let sum = |name: &str| {
             let name = format!("wasmcustom.{name}");
-            let values = self.gateways.iter().filter_map(|it| it.shared.metrics.value(&name));
+            let values = self
+                .gateways
+                .iter()
+                .filter_map(|it| it.shared.metrics.value(&name));
             values.sum()
         };
         let names = Counter::ALL.iter().map(|it| it.name());

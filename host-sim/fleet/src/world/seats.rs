@@ -152,7 +152,11 @@ impl World<'_> {
     }
 
     /// Calls into a VM that runs, and carries out what it wants. A trap that nobody ordered is a violation.
-    pub(super) fn call_vm(&mut self, place: usize, what: impl FnOnce(&mut Vm) -> Result<(), Trapped>) {
+    pub(super) fn call_vm(
+        &mut self,
+        place: usize,
+        what: impl FnOnce(&mut Vm) -> Result<(), Trapped>,
+    ) {
         let Some(vm) = self.seats[place].vm.as_mut() else {
             return;
         };
@@ -181,9 +185,15 @@ impl World<'_> {
             seat.draining = Draining::Ended;
         }
         let now_us = self.now_us();
-        self.trace.line(now_us, "vm-lost", || json!({ "vm": place }));
+        self.trace
+            .line(now_us, "vm-lost", || json!({ "vm": place }));
         self.streams.retain(|at, _| at.0 != place);
-        let mut lost: Vec<u32> = self.open.keys().filter(|it| it.0 == place).map(|it| it.1).collect();
+        let mut lost: Vec<u32> = self
+            .open
+            .keys()
+            .filter(|it| it.0 == place)
+            .map(|it| it.1)
+            .collect();
         lost.sort_unstable();
         for stream in lost {
             self.over(place, stream, None);
@@ -200,7 +210,8 @@ impl World<'_> {
             None => Draining::Ended,
         };
         let now_us = self.now_us();
-        self.trace.line(now_us, "drain", || json!({ "vm": old, "new_vm": new }));
+        self.trace
+            .line(now_us, "drain", || json!({ "vm": old, "new_vm": new }));
         self.bring_up(new);
         self.go_on_draining(old);
     }
@@ -215,7 +226,8 @@ impl World<'_> {
         if seat.draining == Draining::Ended && seat.vm.take().is_some() {
             self.streams.retain(|at, _| at.0 != place);
             let now_us = self.now_us();
-            self.trace.line(now_us, "vm-ended", || json!({ "vm": place }));
+            self.trace
+                .line(now_us, "vm-ended", || json!({ "vm": place }));
         }
     }
 
@@ -244,7 +256,8 @@ impl World<'_> {
         let it = &mut self.gateways[gateway];
         it.shared = Arc::default();
         let now_us = self.now_us();
-        self.trace.line(now_us, "gateway-restart", || json!({ "gateway": gateway }));
+        self.trace
+            .line(now_us, "gateway-restart", || json!({ "gateway": gateway }));
         for place in self.gateways[gateway].slots.clone() {
             self.bring_up(place);
         }
