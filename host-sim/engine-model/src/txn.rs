@@ -167,31 +167,40 @@ fn check(request: &TxnRequest, allowed: usize) -> Result<(), u32> {
     check_keys(request)
 }
 
-/// No key is put twice by one transaction, as etcd has it. The branches of one transaction exclude each other.
+/// No key is written twice by one transaction, as etcd has it. The branches of one transaction exclude each other. Stricter
+/// than etcd: what removes a range of keys stands alone.
 fn check_keys(request: &TxnRequest) -> Result<(), u32> {
-    fn puts<'r>(operations: &'r [RequestOp], keys: &mut Vec<&'r Bytes>) {
-        for operation in operations {
-            match &operation.request {
-                Some(request_op::Request::RequestPut(put)) => keys.push(&put.key),
-                Some(request_op::Request::RequestTxn(part)) => {
-                    let before = keys.len();
-                    puts(&part.success, keys);
-                    let then = keys.get(before..).unwrap_or_default().to_vec();
-                    let mut otherwise = Vec::new();
-                    puts(&part.failure, &mut otherwise);
-                    keys.extend(otherwise.into_iter().filter(|it| !then.contains(it)));
-                }
-                _ => {}
-            }
-        }
-    }
     for operations in [&request.success, &request.failure] {
         let mut keys = Vec::new();
-        puts(operations, &mut keys);
+        let mut ranged = false;
+        written(operations, &mut keys, &mut ranged);
         keys.sort_unstable();
-        if keys.windows(2).any(|pair| pair.first() == pair.last()) {
+        let twice = keys.windows(2).any(|pair| pair.first() == pair.last());
+        if twice || ranged && operations.len() > 1 {
             return Err(INVALID_ARGUMENT);
         }
     }
     Ok(())
+}
+
+/// The keys that these operations may write, and whether they may remove a range of keys.
+fn written<'r>(operations: &'r [RequestOp], keys: &mut Vec<&'r Bytes>, ranged: &mut bool) {
+    for operation in operations {
+        match &operation.request {
+            Some(request_op::Request::RequestPut(put)) => keys.push(&put.key),
+            Some(request_op::Request::RequestDeleteRange(delete)) => {
+                keys.push(&delete.key);
+                *ranged |= !delete.range_end.is_empty();
+            }
+            Some(request_op::Request::RequestTxn(part)) => {
+                let before = keys.len();
+                written(&part.success, keys, ranged);
+                let then = keys.get(before..).unwrap_or_default().to_vec();
+                let mut otherwise = Vec::new();
+                written(&part.failure, &mut otherwise, ranged);
+                keys.extend(otherwise.into_iter().filter(|it| !then.contains(it)));
+            }
+            _ => {}
+        }
+    }
 }

@@ -112,16 +112,27 @@ impl Settings {
         (least, most)
     }
 
-    /// By how much it was set back between two moments, all in all, in milliseconds.
+    /// Since when at the earliest no more than `age_us` may have passed by this clock at the moment `at_us`. Each setting in
+    /// between counts: one back lets more time pass than the clock shows, one forward less.
     #[must_use]
-    pub fn set_back(&self, from_us: u64, to_us: u64) -> i64 {
-        let steps = self.offsets.windows(2).filter_map(|pair| match pair {
-            [(_, before), (at_us, after)] if (from_us..=to_us).contains(at_us) => {
-                Some((before - after).max(0))
+    pub fn since(&self, at_us: u64, age_us: u64) -> u64 {
+        let mut longest_us = age_us;
+        let mut set_ms = 0;
+        for pair in self.offsets.windows(2).rev() {
+            let [(_, before), (set_at_us, after)] = pair else {
+                continue;
+            };
+            if *set_at_us > at_us {
+                continue;
             }
-            _ => None,
-        });
-        steps.sum()
+            set_ms += after - before;
+            let passed_us = age_us.saturating_add_signed(-set_ms * 1000);
+            // Only if the setting lies within what has passed then.
+            if at_us.saturating_sub(passed_us) <= *set_at_us {
+                longest_us = longest_us.max(passed_us);
+            }
+        }
+        at_us.saturating_sub(longest_us)
     }
 }
 
@@ -146,7 +157,19 @@ mod tests {
             settings.shown(7_000_000, 7_000_000),
             (START_MS + 7_800, START_MS + 7_800)
         );
-        assert_eq!(settings.set_back(0, 10_000_000), 300);
-        assert_eq!(settings.set_back(5_000_001, 10_000_000), 0);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_makes_ages_longer_or_shorter() {
+        let mut settings = Settings::new(0);
+        settings.set(5_000_000, -700);
+        assert_eq!(settings.since(4_900_000, 250_000), 4_650_000);
+        assert_eq!(settings.since(5_100_000, 250_000), 4_150_000);
+        // Also when it was set longer ago than the age itself.
+        assert_eq!(settings.since(5_600_000, 250_000), 4_650_000);
+        assert_eq!(settings.since(6_000_000, 250_000), 5_750_000);
+        settings.set(5_200_000, 700);
+        assert_eq!(settings.since(5_300_000, 250_000), 5_050_000);
+        assert_eq!(settings.since(5_440_000, 250_000), 5_190_000);
     }
 }

@@ -186,22 +186,11 @@ impl Auditor {
 
     /// The moment so long ago by a gateway's clock: earlier than by true time when the clock was set back meanwhile.
     fn older_by_clock(&self, gateway: usize, at_us: u64, age_us: u64) -> u64 {
-        let Some(settings) = self
-            .clocks
-            .get(gateway)
-            .map(crate::clock::GatewayClock::settings)
-        else {
-            return at_us.saturating_sub(age_us);
-        };
-        let mut since_us = at_us.saturating_sub(age_us);
-        loop {
-            let back_ms = settings.set_back(since_us, at_us).unsigned_abs();
-            let earlier = at_us.saturating_sub(age_us + back_ms * 1000);
-            if earlier == since_us {
-                return since_us;
-            }
-            since_us = earlier;
-        }
+        let settings = self.clocks.get(gateway);
+        settings.map_or_else(
+            || at_us.saturating_sub(age_us),
+            |clock| clock.settings().since(at_us, age_us),
+        )
     }
 
     fn is_current(

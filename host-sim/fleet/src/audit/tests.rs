@@ -546,14 +546,17 @@ fn an_answer_of_the_engine_that_is_old() {
 
 #[test]
 fn a_copy_that_is_too_old() {
-    for (passed_ms, age_s, set_back_ms, found) in [
-        (900, 0, 0, None),
-        (1_500, 0, 0, Some(Check::Bounded)),
+    for (passed_ms, set_back_ms, then_ms, age_s, found) in [
+        (900, 0, 0, 0, None),
+        (1_500, 0, 0, 0, Some(Check::Bounded)),
         // The clock was set back meanwhile: then so much more is allowed.
-        (1_500, 0, 600, None),
-        (1_700, 0, 600, Some(Check::Bounded)),
+        (1_500, 600, 0, 0, None),
+        (400, 600, 1_100, 0, None),
+        (1_700, 600, 0, 0, Some(Check::Bounded)),
+        // Before what is shown was replaced, so it does not count.
+        (0, 600, 1_700, 0, Some(Check::Bounded)),
         // Older than the bound, and says so.
-        (1_500, 2, 0, Some(Check::Source)),
+        (1_500, 0, 0, 2, Some(Check::Source)),
     ] {
         let mut scene = Scene::of(&[
             (ADD, Name::Id(1)),
@@ -567,10 +570,11 @@ fn a_copy_that_is_too_old() {
         scene.auditor.unknown(&asked);
         scene.pass(passed_ms);
         scene.clock.step(-set_back_ms);
+        scene.pass(then_ms);
         let read = scene.asks(3);
         scene.is_told(&read, &from_copy(100, age_s));
         let violation = scene.auditor.take_violation().map(|it| it.check);
-        assert_eq!(violation, found, "{passed_ms} {age_s} {set_back_ms}");
+        assert_eq!(violation, found, "{passed_ms} {set_back_ms} {then_ms}");
     }
 }
 
