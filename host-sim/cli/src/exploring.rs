@@ -125,7 +125,8 @@ pub fn explore_fleet(arguments: Arguments) -> Result<(), Failure> {
 
 fn setting(text: &str) -> Result<(String, serde_json::Value), String> {
     let (name, value) = text.split_once('=').ok_or("is not NAME=JSON")?;
-    let value = serde_json::from_str(value).map_err(|error| format!("`{value}` is no JSON: {error}"))?;
+    let value =
+        serde_json::from_str(value).map_err(|error| format!("`{value}` is no JSON: {error}"))?;
     Ok((name.to_owned(), value))
 }
 

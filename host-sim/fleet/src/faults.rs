@@ -35,6 +35,8 @@ named! {
         WatchBreak = "watch-break",
         /// The watch of one gateway is told nothing for a while.
         WatchStall = "watch-stall",
+        /// For a while all that the watch of one gateway is told is long on its way.
+        WatchLag = "watch-lag",
         /// One gateway does not reach the engine for a while.
         Partition = "partition",
         /// A VM is gone between two callbacks, with all that it had under way.
@@ -139,6 +141,15 @@ pub enum Fault {
         /// For how long.
         for_ms: u32,
     },
+    /// See [`FaultKind::WatchLag`].
+    WatchLag {
+        /// Whose.
+        gateway: usize,
+        /// For how long.
+        for_ms: u32,
+        /// How much longer a message is on its way.
+        by_ms: u32,
+    },
     /// See [`FaultKind::Partition`].
     Partition {
         /// Which.
@@ -205,6 +216,7 @@ impl Fault {
             Self::Compaction { .. } => FaultKind::Compaction,
             Self::WatchBreak { .. } => FaultKind::WatchBreak,
             Self::WatchStall { .. } => FaultKind::WatchStall,
+            Self::WatchLag { .. } => FaultKind::WatchLag,
             Self::Partition { .. } => FaultKind::Partition,
             Self::VmLost { .. } => FaultKind::VmLost,
             Self::VmTrap { .. } => FaultKind::VmTrap,

@@ -24,7 +24,9 @@ pub use checks::{Check, Violation};
 pub use explore::{Explored, Progress, Search, explore};
 pub use faults::{Fate, Fault, FaultKind};
 pub use named::{Named, Set, UnknownName};
-pub use plan::{Account, Event, Kind, Name, Operation, Plan, Profile, Recency, Settings, What, Wish};
+pub use plan::{
+    Account, Event, Kind, Name, Operation, Plan, Profile, Recency, Settings, What, Wish,
+};
 pub use record::{BadRecord, Record};
 pub use run::run;
 pub use shrink::{Shrunk, shrink};

@@ -250,6 +250,7 @@ impl Event {
                 | Fault::Drain { gateway, worker } => vm(gateway, worker),
                 Fault::WatchBreak { gateway, .. }
                 | Fault::WatchStall { gateway, .. }
+                | Fault::WatchLag { gateway, .. }
                 | Fault::Partition { gateway, .. }
                 | Fault::GatewayRestart { gateway }
                 | Fault::ClockStep { gateway, .. } => gateway < profile.gateways,

@@ -36,6 +36,7 @@ pub(crate) fn configuration(profile: &Profile) -> Value {
         },
         "reads": { "max_staleness_ms": profile.max_staleness_ms },
         "cache_bytes": profile.cache_bytes,
+        "sweep": { "interval_ms": profile.sweep_interval_ms },
         "decision_log": { "lines": "none" },
     });
     for (name, value) in &profile.settings {

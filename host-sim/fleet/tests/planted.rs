@@ -55,7 +55,10 @@ fn every_planted_bug_is_found() {
 #[test]
 fn the_same_build_without_a_mistake_is_found_good() {
     let search = search(None, 6, Set::all());
-    assert_eq!(explore(&search, program(), &Progress::default()).failed, None);
+    assert_eq!(
+        explore(&search, program(), &Progress::default()).failed,
+        None
+    );
 }
 
 /// Which checks, each alone, find which mistake; then which mistakes no other check finds. Takes long: to be run by hand,
@@ -68,9 +71,15 @@ fn matrix() {
     for (_, name) in Bug::ALL {
         let finds = |check: &&Check| {
             let search = search(Some(name), SEEDS, Set::of(&[**check]));
-            explore(&search, program(), &Progress::default()).failed.is_some()
+            explore(&search, program(), &Progress::default())
+                .failed
+                .is_some()
         };
-        let finders: Vec<&str> = Check::all().iter().filter(finds).map(|it| it.name()).collect();
+        let finders: Vec<&str> = Check::all()
+            .iter()
+            .filter(finds)
+            .map(|it| it.name())
+            .collect();
         let _ = writeln!(table, "| `{name}` | {} |", finders.join(", "));
         println!("{name}: {}", finders.join(", "));
         if let [check] = finders.as_slice() {

@@ -5,7 +5,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use fleet::{
-    Check, FaultKind, Plan, Progress, Record, Search, Set, Settings, Trace, What, Wish, explore, run, shrink,
+    Check, FaultKind, Plan, Progress, Record, Search, Set, Settings, Trace, What, Wish, explore,
+    run, shrink,
 };
 use host::Program;
 

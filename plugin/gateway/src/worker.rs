@@ -418,7 +418,8 @@ impl Worker {
             return;
         };
         if is_planted(Bug::Leaks) {
-            std::mem::forget(vec![1_u8; 1 << 20]);
+            let taken = std::hint::black_box(vec![1_u8; 1 << 20]);
+            std::mem::forget(taken);
         }
         if is_planted(Bug::NeverIdle) && settled.ticket.is_multiple_of(64) {
             let kept = Running {

@@ -13,6 +13,7 @@ use super::{Answer, Asked, Auditor};
 use crate::checks::Check;
 use crate::clock::{GatewayClock, START_MS, Time};
 use crate::named::Set;
+use crate::plan::Settings;
 use crate::plan::{Account, Event, Kind, Name, Operation, Plan, Recency, What, Wish};
 
 const ACCOUNT: Account = Account {

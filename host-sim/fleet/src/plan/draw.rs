@@ -192,7 +192,10 @@ const fn rates(kind: FaultKind) -> [u64; 3] {
         | FaultKind::AnswerSlow
         | FaultKind::AnswerGarbled
         | FaultKind::CallRefused => [10, 60, 300],
-        FaultKind::WatchBreak | FaultKind::WatchStall | FaultKind::Compaction => [5, 20, 60],
+        FaultKind::WatchBreak
+        | FaultKind::WatchStall
+        | FaultKind::WatchLag
+        | FaultKind::Compaction => [5, 20, 60],
         FaultKind::VmLost | FaultKind::VmTrap => [5, 15, 40],
         FaultKind::EngineRestart
         | FaultKind::LeaderLoss
@@ -269,6 +272,11 @@ fn fault(kind: FaultKind, profile: &Profile, random: &mut Random) -> Option<Faul
         FaultKind::WatchStall => Fault::WatchStall {
             gateway,
             for_ms: ms(random, 20, 4_000),
+        },
+        FaultKind::WatchLag => Fault::WatchLag {
+            gateway,
+            for_ms: ms(random, 100, 3_000),
+            by_ms: ms(random, 20, 900),
         },
         FaultKind::Partition => Fault::Partition {
             gateway,

@@ -55,6 +55,8 @@ pub struct Profile {
     pub call_timeout_ms: u32,
     /// Configured as `engine.write_budget_ms` and `engine.read_budget_ms`.
     pub budget_ms: u32,
+    /// Configured as `sweep.interval_ms`.
+    pub sweep_interval_ms: u32,
     /// What goes wrong in this world.
     pub faults: Vec<FaultKind>,
     /// Members of the configuration besides, or in place of what is said here.
@@ -105,6 +107,7 @@ impl Profile {
             max_in_flight: random.one_of(&[1, 2, 4]),
             call_timeout_ms: random.one_of(&[200, 500, 1_000]),
             budget_ms: random.one_of(&[1_000, 2_000]),
+            sweep_interval_ms: random.one_of(&[20, 1_000]),
             faults,
             settings: wish.settings.clone(),
         }

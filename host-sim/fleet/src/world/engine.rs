@@ -412,13 +412,26 @@ impl World<'_> {
     }
 
     pub(super) fn stream_message(&mut self, seat: usize, life: u64, token: u32, message: Vec<u8>) {
-        if self.lives(seat, life) && self.streams.contains_key(&(seat, token)) {
-            self.call_vm(seat, |vm| vm.grpc_message(token, message));
-            self.tell(seat, life, token);
+        if !self.lives(seat, life) || !self.streams.contains_key(&(seat, token)) {
+            return;
         }
+        let (now_us, gateway) = (self.now_us(), &self.gateways[self.seats[seat].gateway]);
+        if gateway.cut_until_us > now_us {
+            // The transport sends it again.
+            let wait_us = gateway.cut_until_us - now_us;
+            let again = Coming::StreamMessage {
+                seat,
+                life,
+                token,
+                message,
+            };
+            return self.expect(wait_us, again);
+        }
+        self.call_vm(seat, |vm| vm.grpc_message(token, message));
+        self.tell(seat, life, token);
     }
 
-    /// Every watch looks for news, a message's way later.
+    /// Every watch looks for news, at once: what it finds then is what it tells.
     fn ring_watches(&mut self) {
         let mut all: Vec<(usize, u32)> = self
             .streams
@@ -428,8 +441,7 @@ impl World<'_> {
             .collect();
         all.sort_unstable();
         for (seat, token) in all {
-            let after_us = self.latency_us([seat as u64, token.into(), 7]);
-            self.tell_after(seat, token, after_us);
+            self.tell_after(seat, token, 1);
         }
     }
 
@@ -466,16 +478,26 @@ impl World<'_> {
         let Some(message) = self.engine.model.tell(watch) else {
             return;
         };
-        let more = self.engine.model.has_news(watch);
+        // One message is on its way at a time: what comes meanwhile goes together, behind it.
+        stream.is_told = true;
         self.trace.line(
             now_us,
             "told",
             || json!({ "vm": seat, "stream": token, "bytes": message.len() }),
         );
-        self.call_vm(seat, |vm| vm.grpc_message(token, message));
-        if more {
-            self.tell_after(seat, token, 1);
-        }
+        let gateway = &self.gateways[self.seats[seat].gateway];
+        let lags_us = match now_us < gateway.lags_until_us {
+            true => gateway.lags_by_us,
+            false => 0,
+        };
+        let way_us = self.latency_us([seat as u64, token.into(), 7]) + lags_us;
+        let message = Coming::StreamMessage {
+            seat,
+            life,
+            token,
+            message,
+        };
+        self.expect(way_us, message);
     }
 
     pub(super) fn stream_closed(&mut self, seat: usize, life: u64, token: u32, status: u32) {

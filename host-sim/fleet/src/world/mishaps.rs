@@ -46,6 +46,14 @@ impl World<'_> {
             Fault::WatchStall { gateway, for_ms } => {
                 self.gateways[gateway].stalled_until_us = until(for_ms);
             }
+            Fault::WatchLag {
+                gateway,
+                for_ms,
+                by_ms,
+            } => {
+                self.gateways[gateway].lags_until_us = until(for_ms);
+                self.gateways[gateway].lags_by_us = u64::from(by_ms) * 1000;
+            }
             Fault::Partition { gateway, for_ms } => {
                 self.gateways[gateway].cut_until_us = until(for_ms);
             }

@@ -33,6 +33,9 @@ pub(super) struct Gateway {
     pub(super) cut_until_us: u64,
     /// Until when its watches are told nothing.
     pub(super) stalled_until_us: u64,
+    /// Until when what its watch is told takes longer, and by how much.
+    pub(super) lags_until_us: u64,
+    pub(super) lags_by_us: u64,
 }
 
 impl Gateway {
@@ -43,6 +46,8 @@ impl Gateway {
             slots: Vec::new(),
             cut_until_us: 0,
             stalled_until_us: 0,
+            lags_until_us: 0,
+            lags_by_us: 0,
         }
     }
 }
