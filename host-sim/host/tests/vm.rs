@@ -255,6 +255,21 @@ fn a_trapped_vm_comes_back_after_its_pause_and_finds_the_shared_data() {
 }
 
 #[test]
+fn a_trap_that_was_ordered_comes_at_a_host_call() {
+    let mut vm = start(plugin(""));
+    vm.trap_after(1_000_000);
+    ask(&mut vm, "hold", true);
+    vm.trap_after(0);
+    vm.trap_never();
+    ask(&mut vm, "hold", true);
+    vm.trap_after(0);
+    let headers = Headers::from_pairs([(":path", "/probe/hold"), (":method", "GET")]);
+    let trapped = vm.request_headers(StreamInfo::default(), headers, true);
+    let trapped = trapped.expect_err("traps");
+    assert!(trapped.0.contains(host::ORDERED_TRAP), "{trapped}");
+}
+
+#[test]
 fn a_root_that_drained_says_so() {
     let mut vm = start(plugin(""));
     assert_eq!(vm.begin_shutdown(), Ok(true));

@@ -135,7 +135,8 @@ fn operation(
 fn conflict(account: Account, drawn: &[(u64, Account)], random: &mut Random) -> Option<u32> {
     let within = usize::try_from(random.between(1, CONFLICT_WITHIN)).ok()?;
     let recent = drawn.iter().rev().take(within);
-    let same = recent.filter(|(_, it)| *it == account).last()?;
+    let mut same = recent.filter(|(_, it)| *it == account);
+    let same = same.next_back()?;
     u32::try_from(same.0).ok()
 }
 
