@@ -1,5 +1,5 @@
 //! The `host-sim` command: the gateway without Envoy (`serve`), the embedded engine alone (`engine`), an issuer of
-//! development tokens (`issuer`) and the list of tokens that are good no longer (`revoke`).
+//! development tokens (`issuer`), the list of tokens that are good no longer (`revoke`) and scenarios (`run`).
 //!
 //! Standard output carries the one documented line of each, when it is ready, or what was asked for; everything else goes
 //! to standard error.
@@ -9,6 +9,7 @@ mod embedded;
 mod gateway;
 mod issuing;
 mod revoke;
+mod scenarios;
 mod signals;
 
 use std::process::ExitCode;
@@ -36,6 +37,8 @@ enum Command {
     Issuer(issuing::Arguments),
     /// Say in the engine which tokens are good no longer, or list what was said.
     Revoke(revoke::Arguments),
+    /// Play scenarios on the core, on the module in wasmtime and on Envoy.
+    Run(scenarios::Arguments),
 }
 
 /// What ends the command with exit code 1.
@@ -53,6 +56,8 @@ enum Failure {
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
+        // It has said all, and its exit code says whether every scenario went well.
+        Command::Run(arguments) => return scenarios::run(&arguments),
         Command::Serve(arguments) => gateway::run(arguments).map_err(Failure::from),
         Command::Engine(arguments) => embedded::run(arguments).map_err(Failure::from),
         Command::Issuer(arguments) => issuing::run(arguments).map_err(Failure::from),

@@ -8,15 +8,21 @@ use tempfile::TempDir;
 
 use crate::{Error, Result};
 
+/// See the module's text.
 #[derive(Debug)]
-pub(crate) enum WorkDir {
+pub enum WorkDir {
+    /// The caller's.
     Kept(PathBuf),
+    /// Our own, until it is dropped.
     Temporary(Option<TempDir>),
 }
 
 impl WorkDir {
     /// `given`, created when missing, or a fresh temporary directory.
-    pub(crate) fn open(given: Option<&Path>) -> Result<Self> {
+    ///
+    /// # Errors
+    /// [`Error::File`] when it cannot be made.
+    pub fn open(given: Option<&Path>) -> Result<Self> {
         match given {
             Some(path) => {
                 std::fs::create_dir_all(path).map_err(Error::file("create", path))?;
@@ -31,7 +37,9 @@ impl WorkDir {
         }
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
         match self {
             Self::Kept(path) => path,
             Self::Temporary(Some(dir)) => dir.path(),

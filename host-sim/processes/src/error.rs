@@ -125,7 +125,7 @@ pub enum Error {
 
 impl Error {
     /// For `map_err`: a failed file operation.
-    pub(crate) fn file(
+    pub fn file(
         what: &'static str,
         path: impl Into<PathBuf>,
     ) -> impl FnOnce(std::io::Error) -> Self {

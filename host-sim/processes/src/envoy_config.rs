@@ -1,6 +1,6 @@
-//! The committed Envoy configuration, and variants of it.
+//! An Envoy configuration of the gateway, and variants of it.
 //!
-//! `envoy/envoy.yaml` is the only source: a variant is that file parsed, a few places changed, written as JSON. Places
+//! A file of the form of `envoy/envoy.yaml` is the source: a variant is that file parsed, a few places changed, written as JSON. Places
 //! are found by name, so the file can be rearranged freely; a place that is gone is an error, never a silent no-op.
 
 use std::net::SocketAddr;
@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::paths::envoy_yaml;
 use crate::{Error, Result};
 
 /// The cluster of the ledger's engine.
@@ -18,7 +17,7 @@ pub const ISSUER_CLUSTER: &str = "dev-issuer";
 /// The name of the listener and of the wasm filter.
 const OURS: &str = "reward-points";
 
-/// An Envoy configuration made from the committed one.
+/// An Envoy configuration made from one in a file.
 #[derive(Clone, Debug)]
 pub struct EnvoyConfig {
     source: PathBuf,
@@ -26,15 +25,11 @@ pub struct EnvoyConfig {
 }
 
 impl EnvoyConfig {
-    /// The committed configuration as it stands.
+    /// The configuration in that file as it stands.
     ///
     /// # Errors
     /// [`Error::File`] and [`Error::Config`] when it cannot be read or parsed.
-    pub fn committed() -> Result<Self> {
-        Self::read(&envoy_yaml())
-    }
-
-    fn read(source: &Path) -> Result<Self> {
+    pub fn read(source: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(source).map_err(Error::file("read", source))?;
         let root = serde_saphyr::from_str(&text).map_err(|error| Error::Config {
             path: source.to_path_buf(),
@@ -266,13 +261,17 @@ fn socket_address(address: SocketAddr) -> Value {
 mod tests {
     use super::*;
 
+    fn committed() -> Result<EnvoyConfig> {
+        EnvoyConfig::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../envoy/envoy.yaml"))
+    }
+
     fn address(port: u16) -> SocketAddr {
         SocketAddr::from(([127, 0, 0, 1], port))
     }
 
     #[test]
     fn every_changed_place_is_changed_and_nothing_else() {
-        let committed = EnvoyConfig::committed().expect("the committed configuration");
+        let committed = committed().expect("the committed configuration");
         let mut changed = committed.clone();
         changed.listen_on(address(1)).expect("listener");
         changed.admin_on(address(2)).expect("admin");
@@ -315,7 +314,7 @@ mod tests {
 
     #[test]
     fn what_is_added_stands_beside_what_is_there() {
-        let committed = EnvoyConfig::committed().expect("the committed configuration");
+        let committed = committed().expect("the committed configuration");
         let mut changed = committed.clone();
         changed.cluster("orders", address(5)).expect("a cluster");
         changed.cluster("orders", address(6)).expect("the same one");
@@ -350,7 +349,7 @@ mod tests {
 
     #[test]
     fn an_engine_of_several_members_is_one_cluster() {
-        let committed = EnvoyConfig::committed().expect("the committed configuration");
+        let committed = committed().expect("the committed configuration");
         let mut changed = committed.clone();
         let members = [address(1), address(2), address(3)];
         changed.engine_members(&members).expect("endpoints");
@@ -365,7 +364,7 @@ mod tests {
 
     #[test]
     fn a_place_that_is_gone_is_an_error_that_names_it() {
-        let mut config = EnvoyConfig::committed().expect("the committed configuration");
+        let mut config = committed().expect("the committed configuration");
         config.root["static_resources"]["clusters"] = json!([]);
         let refused = config.engine_at(address(1)).expect_err("no such cluster");
         assert!(

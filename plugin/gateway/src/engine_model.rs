@@ -1,9 +1,10 @@
-//! An engine for tests: etcd's Range, Txn and Watch over real messages, with revisions, history and compaction.
+//! A model of the engine: etcd's Range, Txn and Watch over real messages, with revisions, history and compaction.
 //!
 //! Takes from the API what the gateway uses and refuses everything else, so that a request that a real etcd would read
-//! differently does not pass here. Every revision stays readable until it is compacted away.
+//! differently does not pass here. Every revision stays readable until it is compacted away. It is no part of the filter:
+//! this crate's tests have it, and those who run the gateway under a simulated clock, by the feature `engine-model`.
 
-pub(crate) mod watch;
+pub mod watch;
 
 use bytes::Bytes;
 use etcd_wire::{
@@ -16,26 +17,33 @@ use std::collections::BTreeMap;
 
 use crate::engine::Method;
 
-pub(crate) const INVALID_ARGUMENT: u32 = 3;
-pub(crate) const OUT_OF_RANGE: u32 = 11;
+/// gRPC status of a request that is not taken.
+pub const INVALID_ARGUMENT: u32 = 3;
+/// gRPC status of a revision that is not there, or no longer.
+pub const OUT_OF_RANGE: u32 = 11;
 
 /// One put that was made, or one deletion, with an empty value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Put {
-    pub(crate) revision: i64,
-    pub(crate) key: Bytes,
-    pub(crate) value: Bytes,
-    pub(crate) is_deletion: bool,
+pub struct Put {
+    /// At which revision.
+    pub revision: i64,
+    /// Of what.
+    pub key: Bytes,
+    /// What; of a deletion nothing.
+    pub value: Bytes,
+    /// Whether the key went.
+    pub is_deletion: bool,
 }
 
+/// One store. See the module's text.
 #[derive(Default)]
-pub(crate) struct Engine {
+pub struct Engine {
     /// Versions of each key by revision, deletions among them.
     keys: BTreeMap<Bytes, Vec<Put>>,
     /// Every put, oldest first.
-    pub(crate) puts: Vec<Put>,
+    pub puts: Vec<Put>,
     /// Every put and every deletion, oldest first.
-    pub(crate) changes: Vec<Put>,
+    pub changes: Vec<Put>,
     revision: i64,
     /// The revision of the transaction that is being carried out: all its puts have the same one.
     open: Option<i64>,
@@ -45,8 +53,11 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Carries out one call; the error is its gRPC status.
-    pub(crate) fn execute(&mut self, method: Method, message: &Bytes) -> Result<Bytes, u32> {
+    /// Carries out one call.
+    ///
+    /// # Errors
+    /// The gRPC status of one that is refused.
+    pub fn execute(&mut self, method: Method, message: &Bytes) -> Result<Bytes, u32> {
         let bad = |_| INVALID_ARGUMENT;
         match method {
             Method::Range => {
@@ -64,13 +75,13 @@ impl Engine {
     }
 
     /// The newest value under `key`.
-    pub(crate) fn get(&self, key: &[u8]) -> Option<&Put> {
+    pub fn get(&self, key: &[u8]) -> Option<&Put> {
         let newest = self.keys.get(key).and_then(|versions| versions.last());
         newest.filter(|put| !put.is_deletion)
     }
 
     /// The newest keys with this prefix.
-    pub(crate) fn keys_below(&self, prefix: &[u8]) -> Vec<Bytes> {
+    pub fn keys_below(&self, prefix: &[u8]) -> Vec<Bytes> {
         let all = self.keys.range(Bytes::copy_from_slice(prefix)..);
         let below = all
             .map(|(key, _)| key.clone())
@@ -79,7 +90,7 @@ impl Engine {
     }
 
     /// Writes past the API, as another program would.
-    pub(crate) fn put(&mut self, key: &[u8], value: &[u8]) {
+    pub fn put(&mut self, key: &[u8], value: &[u8]) {
         self.revision = self.open.unwrap_or(self.revision + 1);
         let put = Put {
             revision: self.revision,
@@ -90,6 +101,21 @@ impl Engine {
         self.puts.push(put.clone());
         self.changes.push(put.clone());
         self.keys.entry(put.key.clone()).or_default().push(put);
+    }
+
+    /// Removes a key past the API; nothing happens when it is not there.
+    pub fn remove(&mut self, key: &[u8]) {
+        self.delete(&DeleteRangeRequest {
+            key: Bytes::copy_from_slice(key),
+            ..DeleteRangeRequest::default()
+        });
+    }
+
+    /// How often a key was written since it was created; 0 when it is not there.
+    #[must_use]
+    pub fn version(&self, key: &[u8]) -> u64 {
+        let there = self.get(key).map(|put| self.key_value(put, true).version);
+        there.and_then(|version| u64::try_from(version).ok()).unwrap_or(0)
     }
 
     fn delete(&mut self, request: &DeleteRangeRequest) -> i64 {
@@ -118,12 +144,12 @@ impl Engine {
     }
 
     /// Forgets every revision before the newest.
-    pub(crate) fn compact(&mut self) {
+    pub fn compact(&mut self) {
         self.compacted = self.revision;
     }
 
     /// A store that so many others came before.
-    pub(crate) fn after(predecessors: u64) -> Self {
+    pub fn after(predecessors: u64) -> Self {
         Self {
             predecessors,
             ..Self::default()
@@ -131,12 +157,12 @@ impl Engine {
     }
 
     /// Another store, empty, in place of this one.
-    pub(crate) fn replace(&mut self) {
+    pub fn replace(&mut self) {
         *self = Self::after(self.predecessors + 1);
     }
 
     /// Goes back to a backup: whatever came after this revision never was.
-    pub(crate) fn restore(&mut self, revision: i64) {
+    pub fn restore(&mut self, revision: i64) {
         self.puts.retain(|put| put.revision <= revision);
         self.changes.retain(|put| put.revision <= revision);
         self.keys.retain(|_, versions| {
@@ -147,7 +173,7 @@ impl Engine {
     }
 
     /// The revision of the newest change.
-    pub(crate) const fn revision(&self) -> i64 {
+    pub const fn revision(&self) -> i64 {
         self.revision
     }
 

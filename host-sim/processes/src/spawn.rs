@@ -16,7 +16,7 @@ struct Order {
 }
 
 /// Starts `command` as the leader of its own process group that dies with this process.
-pub(crate) fn spawn(mut command: Command) -> io::Result<Child> {
+pub fn spawn(mut command: Command) -> io::Result<Child> {
     static SPAWNER: OnceLock<Sender<Order>> = OnceLock::new();
     sys::die_with_parent(&mut command);
     let spawner = SPAWNER.get_or_init(|| {

@@ -1,4 +1,4 @@
-//! The test engine's watches: each is a position in its history, read when a test asks for it.
+//! The model's watches: each is a position in its history, read when somebody asks for it.
 
 use bytes::Bytes;
 use etcd_wire::event::EventType;
@@ -10,9 +10,9 @@ use super::Engine;
 
 /// One client's watch.
 #[derive(Debug)]
-pub(crate) struct Watch {
+pub struct Watch {
     /// The cluster that it was opened to.
-    pub(crate) cluster: String,
+    pub cluster: String,
     start: Bytes,
     end: Bytes,
     next: i64,
@@ -20,7 +20,10 @@ pub(crate) struct Watch {
 
 impl Engine {
     /// Opens a stream with this message; the watch, and the message that says that it stands.
-    pub(crate) fn watch(&self, cluster: &str, message: Bytes) -> (Watch, Bytes) {
+    ///
+    /// # Panics
+    /// When it is not the message with which the gateway opens a watch.
+    pub fn watch(&self, cluster: &str, message: Bytes) -> (Watch, Bytes) {
         let request = WatchRequest::decode(message).expect("a message");
         let Some(RequestUnion::CreateRequest(create)) = request.request_union else {
             panic!("the first message of a stream creates a watch");
@@ -51,7 +54,7 @@ impl Engine {
     }
 
     /// The next revision that the watch is to be told of.
-    pub(crate) fn next_news(&self, watch: &Watch) -> Option<i64> {
+    pub fn next_news(&self, watch: &Watch) -> Option<i64> {
         let wanted = |put: &&super::Put| {
             put.revision >= watch.next && (&watch.start..&watch.end).contains(&&put.key)
         };
@@ -59,12 +62,12 @@ impl Engine {
     }
 
     /// What the watch has not been told yet, in one message.
-    pub(crate) fn tell(&self, watch: &mut Watch) -> Option<Bytes> {
+    pub fn tell(&self, watch: &mut Watch) -> Option<Bytes> {
         self.tell_up_to(watch, self.revision)
     }
 
     /// As [`Engine::tell`], of revisions up to this one alone.
-    pub(crate) fn tell_up_to(&self, watch: &mut Watch, revision: i64) -> Option<Bytes> {
+    pub fn tell_up_to(&self, watch: &mut Watch, revision: i64) -> Option<Bytes> {
         let mut answer = WatchResponse {
             header: self.header(),
             ..WatchResponse::default()

@@ -15,7 +15,7 @@ static NOTED: AtomicBool = AtomicBool::new(false);
 
 /// Signals that a process harness sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Signal {
+pub enum Signal {
     /// SIGTERM: please end.
     Terminate,
     /// SIGKILL: end now.
@@ -27,7 +27,7 @@ pub(crate) enum Signal {
 }
 
 /// Sends `signal` to the process group led by `pid`. A group that is already gone is no error.
-pub(crate) fn signal_group(pid: u32, signal: Signal) {
+pub fn signal_group(pid: u32, signal: Signal) {
     let number = match signal {
         Signal::Terminate => libc::SIGTERM,
         Signal::Kill => libc::SIGKILL,
@@ -44,7 +44,7 @@ pub(crate) fn signal_group(pid: u32, signal: Signal) {
 }
 
 /// Makes the child a group leader that the kernel kills when the thread that started it ends.
-pub(crate) fn die_with_parent(command: &mut Command) {
+pub fn die_with_parent(command: &mut Command) {
     let parent = std::process::id();
     command.process_group(0);
     // SAFETY: between fork and exec only async-signal-safe calls are made, and nothing is allocated.
@@ -82,6 +82,6 @@ pub fn interrupted() -> bool {
 }
 
 /// Whether [`stop_on_signals`] was called.
-pub(crate) fn signals_are_noted() -> bool {
+pub fn signals_are_noted() -> bool {
     NOTED.load(Ordering::SeqCst)
 }

@@ -180,7 +180,9 @@ impl Response {
     }
 }
 
-fn parse(answer: &[u8]) -> Option<Response> {
+/// Reads a whole answer to a request on a connection that was closed after it; none: it is not whole.
+#[must_use]
+pub fn parse(answer: &[u8]) -> Option<Response> {
     let end = answer.windows(4).position(|four| four == b"\r\n\r\n")?;
     let (head, rest) = (answer.get(..end)?, answer.get(end + 4..)?);
     let mut lines = head
