@@ -107,16 +107,14 @@ fn play(arguments: &Arguments) -> Result<ExitCode, String> {
     let played = run::run(&scenarios, &drivers, &usual, jobs, tell);
     for one in &played {
         if let Verdict::Failed(failure) = &one.verdict {
-            let place = if failure.place.is_empty() { "" } else { ": " };
             let words = failure.words.replace('\n', "\n  ");
             crate::announce(&format!(
-                "\n{}:{}: {}{place}{}\n  {} ({})\n  {words}",
+                "\n{}:{}: {}\n  on {}: {}\n  {words}",
                 one.path.display(),
                 failure.line,
                 failure.place,
-                "",
-                one.scenario,
                 one.driver,
+                one.scenario,
             ));
         }
     }

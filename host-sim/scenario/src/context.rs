@@ -86,9 +86,9 @@ impl<'a> Context<'a> {
         for claim in spec.claims.values_mut() {
             *claim = crate::template::expand_json(claim, self)?;
         }
-        for scope in spec.scopes.iter_mut().flatten() {
-            let bytes = crate::template::expand(scope, self)?;
-            *scope = String::from_utf8_lossy(&bytes).into_owned();
+        for text in spec.scopes.iter_mut().flatten().chain(&mut spec.text) {
+            let bytes = crate::template::expand(text, self)?;
+            *text = String::from_utf8_lossy(&bytes).into_owned();
         }
         let token = tokens::make(
             &spec,

@@ -5,12 +5,9 @@
 
 mod node;
 mod rules;
+mod schema;
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
-
-use jsonschema::Validator;
-use serde_json::Value;
 
 use self::node::Node;
 pub(crate) use self::rules::{DEFAULT_GATEWAYS, DEFAULT_WORKERS, needs};
@@ -143,9 +140,9 @@ pub fn parse(path: &Path, text: &str) -> Result<Loaded, LoadError> {
         place: readable(pointer),
         words,
     };
-    let complaints: Vec<Complaint> = schema()
-        .iter_errors(&document)
-        .map(|error| complaint(error.instance_path().as_str(), words_of(&error)))
+    let complaints: Vec<Complaint> = schema::check(SCHEMA, &document)
+        .into_iter()
+        .map(|(pointer, words)| complaint(&pointer, words))
         .collect();
     if !complaints.is_empty() {
         return Err(wrong(complaints));
@@ -165,24 +162,6 @@ pub fn parse(path: &Path, text: &str) -> Result<Loaded, LoadError> {
         path: path.to_owned(),
         scenario,
         places,
-    })
-}
-
-/// What the schema's validator says, in shorter words where its own repeat half of the file.
-fn words_of(error: &jsonschema::ValidationError<'_>) -> String {
-    const LONGEST: usize = 240;
-    let words = error.to_string();
-    match words.char_indices().nth(LONGEST) {
-        None => words,
-        Some((end, _)) => format!("{}…", &words[..end]),
-    }
-}
-
-fn schema() -> &'static Validator {
-    static VALIDATOR: OnceLock<Validator> = OnceLock::new();
-    VALIDATOR.get_or_init(|| {
-        let schema: Value = serde_json::from_str(SCHEMA).expect("the schema is JSON");
-        jsonschema::validator_for(&schema).expect("the schema is one")
     })
 }
 

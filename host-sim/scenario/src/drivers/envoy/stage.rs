@@ -186,6 +186,8 @@ impl Drop for EnvoyStage {
         if let Held::Alone(stack) = &mut self.held {
             // Whoever comes next finds it so, or is told what is wrong with it.
             let _ = stack.engine_becomes(EngineState::Up);
+            let _ = stack.upstream.reset();
+            let _ = stack.key_server.reset();
         }
     }
 }
