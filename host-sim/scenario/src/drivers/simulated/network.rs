@@ -58,21 +58,28 @@ impl World {
                     self.expect_news(REFUSED_MS, at, News::Closed { token, grpc_status });
                 }
             }
-            Effect::GrpcSend { token, message, .. } => {
-                if self.engine_state != EngineState::Down {
-                    let (watch, created) = self.engine.watch("engine", message.into());
-                    self.watches.insert((at, token), watch);
-                    let message = created.to_vec();
-                    self.expect_news(2 * WAY_MS, at, News::Message { token, message });
-                    self.tell_watches();
+            Effect::GrpcSend { token, message, .. } => match self.engine_state {
+                EngineState::Up => self.open_watch(at, token, message),
+                EngineState::Frozen => {
+                    self.frozen_watches.insert((at, token), message);
                 }
-            }
+                EngineState::Down => {}
+            },
             Effect::GrpcCancel { token } => {
                 self.watches.remove(&(at, token));
+                self.frozen_watches.remove(&(at, token));
             }
             other => self.of_request(at, other)?,
         }
         Ok(())
+    }
+
+    fn open_watch(&mut self, at: At, token: u32, message: Vec<u8>) {
+        let (watch, created) = self.engine.watch("engine", message.into());
+        self.watches.insert((at, token), watch);
+        let message = created.to_vec();
+        self.expect_news(2 * WAY_MS, at, News::Message { token, message });
+        self.tell_watches();
     }
 
     fn ask_engine(&mut self, at: At, token: u32, method: String, message: Vec<u8>, timeout_ms: u32) {
@@ -158,6 +165,9 @@ impl World {
                 for call in std::mem::take(&mut self.frozen) {
                     self.expect(WAY_MS, Event::ToEngine(call));
                 }
+                for ((at, token), message) in std::mem::take(&mut self.frozen_watches) {
+                    self.open_watch(at, token, message);
+                }
                 self.tell_watches();
             }
             EngineState::Down => {
@@ -165,7 +175,9 @@ impl World {
                     let grpc_status = UNAVAILABLE;
                     self.answer(&call, News::Closed { token: call.token, grpc_status });
                 }
-                for (at, token) in std::mem::take(&mut self.watches).into_keys() {
+                let open = std::mem::take(&mut self.watches).into_keys();
+                let asked = std::mem::take(&mut self.frozen_watches).into_keys();
+                for (at, token) in open.chain(asked) {
                     let grpc_status = UNAVAILABLE;
                     self.expect_news(WAY_MS, at, News::Closed { token, grpc_status });
                 }

@@ -119,6 +119,8 @@ pub(super) struct World {
     pub(super) gateways: Vec<Gateway>,
     /// Open watches.
     pub(super) watches: BTreeMap<(At, u32), Watch>,
+    /// Watches that a frozen engine was asked for.
+    pub(super) frozen_watches: BTreeMap<(At, u32), Vec<u8>>,
     pub(super) upstream: Option<Behaviour>,
     pub(super) key_server: Option<Behaviour>,
     pub(super) seen_upstream: Vec<Request>,
@@ -141,6 +143,7 @@ impl World {
             frozen: Vec::new(),
             gateways: Vec::new(),
             watches: BTreeMap::new(),
+            frozen_watches: BTreeMap::new(),
             upstream: None,
             key_server: None,
             seen_upstream: Vec::new(),
@@ -320,6 +323,7 @@ impl World {
         let worker = self.worker(at)?;
         self.gateways[at.gateway].workers[at.worker] = worker;
         self.watches.retain(|(whose, _), _| *whose != at);
+        self.frozen_watches.retain(|(whose, _), _| *whose != at);
         let lost: Vec<_> = self.open.keys().filter(|key| key.0 == at).copied().collect();
         for key in lost {
             if let Some(open) = self.open.remove(&key) {
