@@ -55,7 +55,12 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The module, for `wasm` and `envoy`.
-    #[arg(long, value_name = "FILE", env = "REWARD_POINTS_WASM", default_value = "target/plugin/reward_points.wasm")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "REWARD_POINTS_WASM",
+        default_value = "target/plugin/reward_points.wasm"
+    )]
     wasm: PathBuf,
     /// Envoy, for `envoy`; without a slash it is looked for on PATH.
     #[arg(long, value_name = "FILE", env = "ENVOY", default_value = "envoy")]
@@ -96,8 +101,12 @@ fn play(arguments: &Arguments) -> Result<ExitCode, String> {
         Some(path) => setting::read_configuration(path).map_err(|error| error.to_string())?,
         None => setting::usual_configuration(),
     };
-    let chosen = |name: &&str| arguments.driver.is_empty() || arguments.driver.iter().any(|it| it == name);
-    let names: Vec<&str> = drivers::NAMES.into_iter().filter(|name| chosen(&name)).collect();
+    let chosen =
+        |name: &&str| arguments.driver.is_empty() || arguments.driver.iter().any(|it| it == name);
+    let names: Vec<&str> = drivers::NAMES
+        .into_iter()
+        .filter(|name| chosen(&name))
+        .collect();
     let drivers = names
         .iter()
         .map(|name| driver(name, arguments).map_err(|trouble| format!("{name}: {trouble}")))
@@ -120,14 +129,22 @@ fn play(arguments: &Arguments) -> Result<ExitCode, String> {
     }
     for one in &played {
         if let Verdict::CannotRun(reason) = &one.verdict {
-            crate::announce(&format!("cannot run on {}: {}: {reason}", one.driver, one.path.display()));
+            crate::announce(&format!(
+                "cannot run on {}: {}: {reason}",
+                one.driver,
+                one.path.display()
+            ));
         }
     }
     if let Some(path) = &arguments.junit {
         std::fs::write(path, junit::document(&played, &names))
             .map_err(|error| format!("{}: {error}", path.display()))?;
     }
-    crate::announce(&format!("\n{} scenarios in {:.1} s", scenarios.len(), began.elapsed().as_secs_f64()));
+    crate::announce(&format!(
+        "\n{} scenarios in {:.1} s",
+        scenarios.len(),
+        began.elapsed().as_secs_f64()
+    ));
     let mut code = ExitCode::SUCCESS;
     for name in names {
         let tally = run::tally(&played, name);
@@ -177,6 +194,8 @@ fn on_path(program: &std::path::Path) -> PathBuf {
     let has_folder = program.components().count() > 1;
     let folders = std::env::var_os("PATH").filter(|_| !has_folder);
     let folders = folders.iter().flat_map(std::env::split_paths);
-    let found = folders.map(|folder| folder.join(program)).find(|it| it.is_file());
+    let found = folders
+        .map(|folder| folder.join(program))
+        .find(|it| it.is_file());
     found.unwrap_or_else(|| program.to_owned())
 }

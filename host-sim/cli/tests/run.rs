@@ -5,7 +5,8 @@ use std::process::{Command, Output};
 
 const GOOD: &str = "scenario: good\ngiven:\n  accounts: { alice: 7 }\nwhen:\n  - send: GET /reward-points/customer/alice\n    then: { body: '7' }\n";
 const BAD: &str = "scenario: bad\nwhen:\n  - send: GET /reward-points/customer/alice\n    then: { status: 200 }\n";
-const ELSEWHERE: &str = "scenario: elsewhere\nnot_on: { core: it has no wire }\nwhen:\n  - raw: x\n";
+const ELSEWHERE: &str =
+    "scenario: elsewhere\nnot_on: { core: it has no wire }\nwhen:\n  - raw: x\n";
 
 fn run(folder: &Path, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_host-sim"))
@@ -32,33 +33,66 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
 
 #[test]
 fn all_passed_is_code_0_with_a_count() {
-    let folder = folder(&[("a.yaml", GOOD), ("deep/b.yml", ELSEWHERE), ("notes.txt", "no scenario")]);
-    let output = run(folder.path(), &["--driver", "core", "--junit", "out.xml", "."]);
+    let folder = folder(&[
+        ("a.yaml", GOOD),
+        ("deep/b.yml", ELSEWHERE),
+        ("notes.txt", "no scenario"),
+    ]);
+    let output = run(
+        folder.path(),
+        &["--driver", "core", "--junit", "out.xml", "."],
+    );
     let said = text(&output.stdout);
-    assert_eq!(output.status.code(), Some(0), "{said}{}", text(&output.stderr));
-    assert!(said.ends_with("core   1 passed, 0 failed, 1 cannot run here\n"), "{said}");
-    assert!(said.contains("cannot run on core: ./deep/b.yml: it has no wire\n"), "{said}");
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{said}{}",
+        text(&output.stderr)
+    );
+    assert!(
+        said.ends_with("core   1 passed, 0 failed, 1 cannot run here\n"),
+        "{said}"
+    );
+    assert!(
+        said.contains("cannot run on core: ./deep/b.yml: it has no wire\n"),
+        "{said}"
+    );
     assert!(text(&output.stderr).contains("[2/2]"), "progress");
     let junit = std::fs::read_to_string(folder.path().join("out.xml")).expect("the file");
-    assert!(junit.contains("tests=\"2\" failures=\"0\" errors=\"0\" skipped=\"1\""), "{junit}");
+    assert!(
+        junit.contains("tests=\"2\" failures=\"0\" errors=\"0\" skipped=\"1\""),
+        "{junit}"
+    );
 }
 
 #[test]
 fn a_failure_is_code_1_with_file_line_and_difference() {
     let folder = folder(&[("a.yaml", GOOD), ("b.yaml", BAD)]);
-    let output = run(folder.path(), &["--driver", "core", "--jobs", "1", "a.yaml", "b.yaml"]);
+    let output = run(
+        folder.path(),
+        &["--driver", "core", "--jobs", "1", "a.yaml", "b.yaml"],
+    );
     let said = text(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{said}");
     let shown = "b.yaml:4: when[0].then\n  on core: bad\n  status: expected 200, got 404\n";
     assert!(said.contains(shown), "{said}");
-    assert!(said.ends_with("core   1 passed, 1 failed, 0 cannot run here\n"), "{said}");
+    assert!(
+        said.ends_with("core   1 passed, 1 failed, 0 cannot run here\n"),
+        "{said}"
+    );
 }
 
 #[test]
 fn nothing_played_is_code_2_and_says_why() {
-    let folder = folder(&[("wrong.yaml", "scenario: a\nwhen:\n  - sned: GET /x\n"), ("empty/none.txt", "")]);
+    let folder = folder(&[
+        ("wrong.yaml", "scenario: a\nwhen:\n  - sned: GET /x\n"),
+        ("empty/none.txt", ""),
+    ]);
     let cases: [(&[&str], &str); 6] = [
-        (&["wrong.yaml"], "wrong.yaml:3: when[0].sned: there is no such field; did you mean \"send\"?"),
+        (
+            &["wrong.yaml"],
+            "wrong.yaml:3: when[0].sned: there is no such field; did you mean \"send\"?",
+        ),
         (&["missing.yaml"], "missing.yaml"),
         (&["empty"], "empty: no scenarios there"),
         (&[], "PATH"),
@@ -75,14 +109,26 @@ fn nothing_played_is_code_2_and_says_why() {
     let args = ["--driver", "wasm", "--wasm", "no.wasm", "good.yaml"];
     let output = run(folder.path(), &args);
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("wasm: cannot read no.wasm"), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).contains("wasm: cannot read no.wasm"),
+        "{}",
+        text(&output.stderr)
+    );
 }
 
 #[test]
 fn help_and_schema_are_there() {
     let folder = folder(&[]);
     let help = text(&run(folder.path(), &["--help"]).stdout);
-    for word in ["given", "not_on", "--junit", "--driver", "--jobs", "Exit code", "--config"] {
+    for word in [
+        "given",
+        "not_on",
+        "--junit",
+        "--driver",
+        "--jobs",
+        "Exit code",
+        "--config",
+    ] {
         assert!(help.contains(word), "{word}\n{help}");
     }
     let schema = text(&run(folder.path(), &["--schema"]).stdout);

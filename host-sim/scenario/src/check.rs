@@ -32,11 +32,7 @@ pub type Baseline = BTreeMap<String, u64>;
 ///
 /// # Errors
 /// When it cannot be looked at, or an expectation makes no sense.
-pub fn check(
-    check: &Check,
-    baseline: &Baseline,
-    context: &Context<'_>,
-) -> Result<Vec<Difference>> {
+pub fn check(check: &Check, baseline: &Baseline, context: &Context<'_>) -> Result<Vec<Difference>> {
     let mut differences = Vec::new();
     for (customer, expected) in &check.accounts {
         account(TENANT, customer, expected, context, &mut differences)?;
@@ -85,7 +81,9 @@ pub fn baseline<'a>(
 ) -> Result<Baseline> {
     let names: BTreeSet<&String> = checks.flat_map(|check| check.metrics.keys()).collect();
     let read = |stage: &mut dyn Stage| -> Result<Baseline> {
-        let each = names.iter().map(|name| Ok(((*name).clone(), stage.metric(0, name)?)));
+        let each = names
+            .iter()
+            .map(|name| Ok(((*name).clone(), stage.metric(0, name)?)));
         each.collect()
     };
     let mut baseline = read(stage)?;
@@ -112,7 +110,10 @@ fn summary(tenant: &str, customer: &str, context: &Context<'_>) -> Result<Option
         method: "GET".to_owned(),
         path: format!("/reward-points/customer/{}/summary", escaped(customer)).into_bytes(),
         headers: vec![
-            ("authorization".to_owned(), format!("Bearer {token}").into_bytes()),
+            (
+                "authorization".to_owned(),
+                format!("Bearer {token}").into_bytes(),
+            ),
             ("cache-control".to_owned(), b"no-cache".to_vec()),
         ],
         ..Request::default()
@@ -122,9 +123,9 @@ fn summary(tenant: &str, customer: &str, context: &Context<'_>) -> Result<Option
         stage.finish(ask)
     })?;
     match outcome {
-        Outcome::Answer(Answer { status: 200, body, .. }) => {
-            serde_json::from_slice(&body).map(Some).map_err(Trouble::of)
-        }
+        Outcome::Answer(Answer {
+            status: 200, body, ..
+        }) => serde_json::from_slice(&body).map(Some).map_err(Trouble::of),
         Outcome::Answer(Answer { status: 404, .. }) => Ok(None),
         other => Err(Trouble(format!(
             "the summary of {customer:?} cannot be looked at: {}",
@@ -162,18 +163,35 @@ fn account(
         (AccountExpect::None(()), None) => {}
         (AccountExpect::None(()), Some(got)) => differ(differences, place, "none", got),
         (AccountExpect::Balance(points), None) => {
-            differ(differences, place, format!("a balance of {points}"), "no account");
+            differ(
+                differences,
+                place,
+                format!("a balance of {points}"),
+                "no account",
+            );
         }
         (AccountExpect::Summary(_), None) => differ(differences, place, "an account", "none"),
         (AccountExpect::Balance(points), Some(got)) => {
             if got["activePoints"] != *points {
-                differ(differences, format!("{place}, balance"), points, &got["activePoints"]);
+                differ(
+                    differences,
+                    format!("{place}, balance"),
+                    points,
+                    &got["activePoints"],
+                );
             }
         }
         (AccountExpect::Summary(expected), Some(got)) => {
             let place = format!("{place} ");
-            compare::json(&place, expected, &got, Members::AtLeast, context, differences)
-                .map_err(Trouble)?;
+            compare::json(
+                &place,
+                expected,
+                &got,
+                Members::AtLeast,
+                context,
+                differences,
+            )
+            .map_err(Trouble)?;
         }
     }
     Ok(())
@@ -188,7 +206,12 @@ fn engine(
     let prefix = |below: &str| format!("{below}{tenant}/").into_bytes();
     let documents = context.on_stage(|stage| stage.keys(&prefix(ACCOUNTS)))?;
     if let Some(expected) = &expected.documents {
-        judge::count("documents in the engine", expected, documents.len() as u64, differences);
+        judge::count(
+            "documents in the engine",
+            expected,
+            documents.len() as u64,
+            differences,
+        );
     }
     if let Some(expected) = &expected.writes {
         let writes = documents.iter().map(|it| it.writes).sum();
@@ -196,7 +219,12 @@ fn engine(
     }
     if let Some(expected) = &expected.segments {
         let segments = context.on_stage(|stage| stage.keys(&prefix(HISTORY)))?;
-        judge::count("segments of history", expected, segments.len() as u64, differences);
+        judge::count(
+            "segments of history",
+            expected,
+            segments.len() as u64,
+            differences,
+        );
     }
     Ok(())
 }
@@ -216,13 +244,24 @@ fn upstream(
             all => all.join(", "),
         };
         let all: Vec<&str> = all.iter().map(String::as_str).collect();
-        differ(differences, "requests to the upstream", listed(&wanted), listed(&all));
+        differ(
+            differences,
+            "requests to the upstream",
+            listed(&wanted),
+            listed(&all),
+        );
         return Ok(());
     }
     for (number, (expected, seen)) in expected.iter().zip(&seen).enumerate() {
         let place = format!("request {number} to the upstream");
-        compare::text(&place, &expected.request, line(seen).as_bytes(), context, differences)
-            .map_err(Trouble)?;
+        compare::text(
+            &place,
+            &expected.request,
+            line(seen).as_bytes(),
+            context,
+            differences,
+        )
+        .map_err(Trouble)?;
         let mut of_headers = Vec::new();
         judge::headers(&expected.headers, &seen.headers, context, &mut of_headers)
             .map_err(Trouble)?;

@@ -24,9 +24,19 @@ impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let long = |text: &str| text.contains('\n') || text.chars().count() > 60;
         if long(&self.expected) || long(&self.got) {
-            write!(f, "{}\n  - {}\n  + {}", self.place, indented(&self.expected), indented(&self.got))
+            write!(
+                f,
+                "{}\n  - {}\n  + {}",
+                self.place,
+                indented(&self.expected),
+                indented(&self.got)
+            )
         } else {
-            write!(f, "{}: expected {}, got {}", self.place, self.expected, self.got)
+            write!(
+                f,
+                "{}: expected {}, got {}",
+                self.place, self.expected, self.got
+            )
         }
     }
 }
@@ -130,7 +140,12 @@ pub fn text(
 ) -> Result<(), String> {
     let pattern = Pattern::parse(expected, names)?;
     if !pattern.matches(got) {
-        differ(differences, place, quoted(&pattern.to_string()), quoted(&shown(got)));
+        differ(
+            differences,
+            place,
+            quoted(&pattern.to_string()),
+            quoted(&shown(got)),
+        );
     }
     Ok(())
 }
@@ -165,7 +180,8 @@ mod tests {
 
     #[test]
     fn every_difference_has_its_place() {
-        let got = json!({"a": 1, "b": [1, {"c": "x"}], "id": "0f8fad5b-d9cb-469f-a165-70867728950e"});
+        let got =
+            json!({"a": 1, "b": [1, {"c": "x"}], "id": "0f8fad5b-d9cb-469f-a165-70867728950e"});
         let same = json!({"id": "${any.uuid}", "b": [1, {"c": "${any}"}], "a": "${any.integer}"});
         assert_eq!(compared(&same, &got, Members::Exactly), [""; 0]);
         let other = json!({"a": 2, "b": [1, {"c": "y"}, 3], "d": null});

@@ -100,7 +100,9 @@ impl<'a> Context<'a> {
                 configuration: self.configuration,
             },
         )?;
-        self.made.borrow_mut().insert(name.to_owned(), token.clone());
+        self.made
+            .borrow_mut()
+            .insert(name.to_owned(), token.clone());
         Ok(token)
     }
 
@@ -134,7 +136,11 @@ impl<'a> Context<'a> {
             None => Ok(of),
             Some((sign @ ("+" | "-"), span)) => Span::parse(span).map(|span| {
                 let ms = i64::try_from(span.ms).unwrap_or(i64::MAX);
-                if sign == "+" { of.saturating_add(ms) } else { of.saturating_sub(ms) }
+                if sign == "+" {
+                    of.saturating_add(ms)
+                } else {
+                    of.saturating_sub(ms)
+                }
             }),
             Some(_) => return None,
         };

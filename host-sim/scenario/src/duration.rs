@@ -24,7 +24,9 @@ impl Span {
     /// # Errors
     /// What is wrong, for people.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let digits = text
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(text.len());
         let (number, unit) = text.split_at(digits);
         let factor = UNITS.iter().find(|(name, _)| *name == unit);
         let ms = number
@@ -54,10 +56,25 @@ mod tests {
 
     #[test]
     fn spans_have_a_number_and_a_unit() {
-        for (text, ms) in [("250ms", 250), ("30s", 30_000), ("5m", 300_000), ("24h", 86_400_000), ("30d", 2_592_000_000)] {
+        for (text, ms) in [
+            ("250ms", 250),
+            ("30s", 30_000),
+            ("5m", 300_000),
+            ("24h", 86_400_000),
+            ("30d", 2_592_000_000),
+        ] {
             assert_eq!(Span::parse(text), Ok(Span { ms }), "{text}");
         }
-        for text in ["", "30", "s", "-1s", "1.5s", "3 s", "3w", "99999999999999999999d"] {
+        for text in [
+            "",
+            "30",
+            "s",
+            "-1s",
+            "1.5s",
+            "3 s",
+            "3w",
+            "99999999999999999999d",
+        ] {
             let refused = Span::parse(text).expect_err(text);
             assert!(refused.contains("30s"), "{refused}");
         }

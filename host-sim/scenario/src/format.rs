@@ -11,7 +11,9 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde_json::Value;
 
-pub use self::expect::{AccountExpect, Check, Count, EngineExpect, Expect, HeaderExpect, SeenExpect};
+pub use self::expect::{
+    AccountExpect, Check, Count, EngineExpect, Expect, HeaderExpect, SeenExpect,
+};
 use crate::driver::EngineState;
 use crate::duration::Span;
 

@@ -26,7 +26,12 @@ pub fn outcome(
     let answer = match outcome {
         Outcome::Nothing => {
             if !expect.no_answer {
-                differ(&mut differences, "answer", "one", "none: the connection ended, or its worker was lost");
+                differ(
+                    &mut differences,
+                    "answer",
+                    "one",
+                    "none: the connection ended, or its worker was lost",
+                );
             }
             return Ok(differences);
         }
@@ -52,7 +57,12 @@ pub fn outcome(
         let Some(expected) = expected else { continue };
         match serde_json::from_slice::<Value>(&answer.body) {
             Ok(got) => compare::json("body ", expected, &got, members, context, &mut differences)?,
-            Err(error) => differ(&mut differences, "body", "JSON", format!("{} ({error})", body_of(&answer.body))),
+            Err(error) => differ(
+                &mut differences,
+                "body",
+                "JSON",
+                format!("{} ({error})", body_of(&answer.body)),
+            ),
         }
     }
     for text in expect.contains.iter().flat_map(|it| it.all()) {
@@ -65,7 +75,11 @@ pub fn outcome(
     if let Some(hex) = &expect.hex
         && unhex(hex).as_deref() != Some(&answer.body)
     {
-        let got: String = answer.body.iter().map(|byte| format!("{byte:02x}")).collect();
+        let got: String = answer
+            .body
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         differ(&mut differences, "body in hex", hex, got);
     }
     Ok(differences)
@@ -91,7 +105,11 @@ pub fn headers(
         let place = format!("header {name}");
         let all = || match values.as_slice() {
             [] => "none".to_owned(),
-            values => values.iter().map(|it| shown(it)).collect::<Vec<_>>().join(" | "),
+            values => values
+                .iter()
+                .map(|it| shown(it))
+                .collect::<Vec<_>>()
+                .join(" | "),
         };
         let wanted: Vec<&String> = match expected {
             HeaderExpect::Present(true) => {
@@ -109,11 +127,18 @@ pub fn headers(
             .map(|it| Pattern::parse(it, context))
             .collect::<Result<_, _>>()?;
         let same = patterns.len() == values.len()
-            && patterns.iter().zip(&values).all(|(pattern, value)| pattern.matches(value));
+            && patterns
+                .iter()
+                .zip(&values)
+                .all(|(pattern, value)| pattern.matches(value));
         if !same {
             let wanted = match patterns.as_slice() {
                 [] => "none".to_owned(),
-                some => some.iter().map(ToString::to_string).collect::<Vec<_>>().join(" | "),
+                some => some
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join(" | "),
             };
             differ(differences, place, wanted, all());
         }
@@ -150,7 +175,10 @@ pub fn part(answer: &Answer, what: &str) -> Result<Vec<u8>, String> {
         ("status", _) => Ok(answer.status.to_string().into_bytes()),
         ("body", _) => Ok(answer.body.clone()),
         ("header", name) => {
-            let found = answer.headers.iter().find(|(own, _)| own.eq_ignore_ascii_case(name));
+            let found = answer
+                .headers
+                .iter()
+                .find(|(own, _)| own.eq_ignore_ascii_case(name));
             found
                 .map(|(_, value)| value.clone())
                 .ok_or_else(|| format!("the answer has no header {name}"))

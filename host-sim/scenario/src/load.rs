@@ -89,7 +89,13 @@ pub enum LoadError {
 fn shown(path: &Path, complaints: &[Complaint]) -> String {
     let line = |it: &Complaint| {
         let colon = if it.place.is_empty() { "" } else { ": " };
-        format!("{}:{}: {}{colon}{}", path.display(), it.line, it.place, it.words)
+        format!(
+            "{}:{}: {}{colon}{}",
+            path.display(),
+            it.line,
+            it.place,
+            it.words
+        )
     };
     let mut lines: Vec<String> = complaints.iter().take(MAX_COMPLAINTS).map(line).collect();
     if complaints.len() > MAX_COMPLAINTS {

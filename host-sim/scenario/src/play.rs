@@ -68,7 +68,10 @@ pub fn play(loaded: &Loaded, setting: &Setting, driver: &dyn Driver) -> Verdict 
             words: failed.words,
         })
     };
-    if let Some(need) = needs(scenario).into_iter().find(|need| driver.cannot(*need)) {
+    if let Some(need) = needs(scenario)
+        .into_iter()
+        .find(|need| driver.cannot(*need))
+    {
         return failed(At::new(
             "/not_on",
             format!(
@@ -112,11 +115,16 @@ impl Play<'_> {
             .map_err(at("/given/key_server"))?;
         for (customer, spec) in &given.accounts {
             let place = format!("/given/accounts/{}", segment(customer));
-            self.account(tokens::TENANT, customer, spec).map_err(at(&place))?;
+            self.account(tokens::TENANT, customer, spec)
+                .map_err(at(&place))?;
         }
         for (tenant, accounts) in &given.accounts_of {
             for (customer, spec) in accounts {
-                let place = format!("/given/accounts_of/{}/{}", segment(tenant), segment(customer));
+                let place = format!(
+                    "/given/accounts_of/{}/{}",
+                    segment(tenant),
+                    segment(customer)
+                );
                 self.account(tenant, customer, spec).map_err(at(&place))?;
             }
         }
@@ -137,25 +145,34 @@ impl Play<'_> {
         for (name, (ask, _)) in std::mem::take(&mut self.under_way) {
             // Nobody said what comes of it, but the gateway has to come to an end with it.
             let ended = self.context.on_stage(|stage| stage.finish(ask));
-            ended.map_err(|trouble| At::new("/when", format!("the request {name:?}: {trouble}")))?;
+            ended
+                .map_err(|trouble| At::new("/when", format!("the request {name:?}: {trouble}")))?;
         }
         if let Some(then) = &scenario.then {
             self.check(then, "/then")?;
         }
-        self.context.on_stage(|stage| stage.is_well()).map_err(at(""))
+        self.context
+            .on_stage(|stage| stage.is_well())
+            .map_err(at(""))
     }
 
     fn step(&mut self, step: &Step, place: &str) -> Result<(), At> {
-        let on_stage = |what: &mut dyn FnMut(&mut dyn crate::driver::Stage) -> Result<(), Trouble>| {
-            self.context.on_stage(|stage| what(stage)).map_err(at(place))
-        };
+        let on_stage =
+            |what: &mut dyn FnMut(&mut dyn crate::driver::Stage) -> Result<(), Trouble>| {
+                self.context
+                    .on_stage(|stage| what(stage))
+                    .map_err(at(place))
+            };
         if step.send.is_some() || step.raw.is_some() {
             self.send(step, place)
         } else if let Some(name) = &step.finish {
             let Some((ask, said)) = self.under_way.remove(name) else {
                 return Err(At::new(place, format!("no request {name:?} is under way")));
             };
-            let outcome = self.context.on_stage(|stage| stage.finish(ask)).map_err(at(place))?;
+            let outcome = self
+                .context
+                .on_stage(|stage| stage.finish(ask))
+                .map_err(at(place))?;
             self.judge(step.then.as_ref(), &outcome, &said, place)
         } else if let Some(name) = &step.leave {
             let Some((ask, _)) = self.under_way.remove(name) else {
@@ -193,7 +210,9 @@ impl Play<'_> {
         let (where_to, request) = self.request(step).map_err(at(place))?;
         let said = said(step, &request);
         if let Some(name) = &step.begin {
-            let begun = self.context.on_stage(|stage| stage.begin(where_to, &request));
+            let begun = self
+                .context
+                .on_stage(|stage| stage.begin(where_to, &request));
             let ask = begun.map_err(at(place))?;
             self.under_way.insert(name.clone(), (ask, said));
             return Ok(());
@@ -212,11 +231,14 @@ impl Play<'_> {
                 })
                 .map_err(at(place))?;
             let judged = self.judge(step.then.as_ref(), &outcome, &said, place);
-            let late = until_ms.is_none_or(|until| self.context.on_stage(|stage| stage.now_ms()) >= until);
+            let late =
+                until_ms.is_none_or(|until| self.context.on_stage(|stage| stage.now_ms()) >= until);
             if judged.is_ok() || late {
                 return judged;
             }
-            self.context.on_stage(|stage| stage.linger()).map_err(at(place))?;
+            self.context
+                .on_stage(|stage| stage.linger())
+                .map_err(at(place))?;
         }
     }
 
@@ -227,14 +249,24 @@ impl Play<'_> {
             for time in 1..=step.times.unwrap_or(1) {
                 self.context.number(step.times.map(|_| time));
                 let (where_to, request) = self.request(step).map_err(at(&place))?;
-                let begun = self.context.on_stage(|stage| stage.begin(where_to, &request));
-                asks.push((begun.map_err(at(&place))?, step, said(step, &request), place.clone()));
+                let begun = self
+                    .context
+                    .on_stage(|stage| stage.begin(where_to, &request));
+                asks.push((
+                    begun.map_err(at(&place))?,
+                    step,
+                    said(step, &request),
+                    place.clone(),
+                ));
             }
         }
         self.context.number(None);
         let mut statuses = BTreeMap::<String, usize>::new();
         for (ask, step, said, place) in asks {
-            let outcome = self.context.on_stage(|stage| stage.finish(ask)).map_err(at(&place))?;
+            let outcome = self
+                .context
+                .on_stage(|stage| stage.finish(ask))
+                .map_err(at(&place))?;
             let status = match &outcome {
                 Outcome::Answer(answer) => answer.status.to_string(),
                 Outcome::Nothing => "no answer".to_owned(),
@@ -246,11 +278,21 @@ impl Play<'_> {
             Some(expected) if *expected != statuses => {
                 let mut differences = Vec::new();
                 let listed = |all: &BTreeMap<String, usize>| {
-                    let each = all.iter().map(|(status, many)| format!("{many} × {status}"));
+                    let each = all
+                        .iter()
+                        .map(|(status, many)| format!("{many} × {status}"));
                     each.collect::<Vec<_>>().join(", ")
                 };
-                differ(&mut differences, "statuses", listed(expected), listed(&statuses));
-                Err(At::new(&format!("{place}/then/statuses"), listing(&differences)))
+                differ(
+                    &mut differences,
+                    "statuses",
+                    listed(expected),
+                    listed(&statuses),
+                );
+                Err(At::new(
+                    &format!("{place}/then/statuses"),
+                    listing(&differences),
+                ))
             }
             _ => Ok(()),
         }

@@ -117,7 +117,11 @@ fn collect(path: &Path, named: bool, files: &mut Vec<PathBuf>) -> Result<(), Fin
         for entry in std::fs::read_dir(path).map_err(failed)? {
             collect(&entry.map_err(failed)?.path(), false, files)?;
         }
-    } else if named || path.extension().is_some_and(|end| EXTENSIONS.iter().any(|it| end == *it)) {
+    } else if named
+        || path
+            .extension()
+            .is_some_and(|end| EXTENSIONS.iter().any(|it| end == *it))
+    {
         files.push(path.to_owned());
     }
     Ok(())
@@ -131,8 +135,10 @@ pub fn run(
     jobs: usize,
     mut tell: impl FnMut(&Played, usize, usize),
 ) -> Vec<Played> {
-    let settings: Vec<Result<Setting, Trouble>> =
-        scenarios.iter().map(|loaded| setting(loaded, usual)).collect();
+    let settings: Vec<Result<Setting, Trouble>> = scenarios
+        .iter()
+        .map(|loaded| setting(loaded, usual))
+        .collect();
     let mut plays = Vec::new();
     for (place, driver) in drivers.iter().enumerate() {
         let mut own: Vec<_> = (0..scenarios.len()).collect();
@@ -151,7 +157,11 @@ pub fn run(
             let (next, plays, settings) = (&next, &plays, &settings);
             scope.spawn(move || {
                 while let Some(&(number, place)) = plays.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let played = one(&scenarios[number], &settings[number], drivers[place].as_ref());
+                    let played = one(
+                        &scenarios[number],
+                        &settings[number],
+                        drivers[place].as_ref(),
+                    );
                     if results.send(((number, place), played)).is_err() {
                         return;
                     }

@@ -131,7 +131,9 @@ fn merge(target: &mut Value, patch: &Value) {
     };
     if let Value::Array(items) = target
         && !patch.is_empty()
-        && patch.keys().all(|name| name.parse::<usize>().is_ok_and(|at| at < items.len()))
+        && patch
+            .keys()
+            .all(|name| name.parse::<usize>().is_ok_and(|at| at < items.len()))
     {
         for (name, change) in patch {
             if let Some(item) = name.parse().ok().and_then(|at: usize| items.get_mut(at)) {
@@ -143,7 +145,9 @@ fn merge(target: &mut Value, patch: &Value) {
     if !target.is_object() {
         *target = json!({});
     }
-    let Value::Object(target) = target else { return };
+    let Value::Object(target) = target else {
+        return;
+    };
     for (name, change) in patch {
         if change.is_null() {
             target.remove(name);
@@ -162,10 +166,26 @@ mod tests {
         let cases = [
             (json!({"a": 1}), json!({"a": 2}), json!({"a": 2})),
             (json!({"a": 1, "b": 2}), json!({"a": null}), json!({"b": 2})),
-            (json!({"a": [1]}), json!({"a": [2, 3]}), json!({"a": [2, 3]})),
-            (json!({"a": {"b": 1}}), json!({"a": {"c": {"d": null, "e": 1}}}), json!({"a": {"b": 1, "c": {"e": 1}}})),
-            (json!({"l": [{"a": 1}, {"b": 1}]}), json!({"l": {"1": {"b": 2}}}), json!({"l": [{"a": 1}, {"b": 2}]})),
-            (json!({"l": [1]}), json!({"l": {"1": 2}}), json!({"l": {"1": 2}})),
+            (
+                json!({"a": [1]}),
+                json!({"a": [2, 3]}),
+                json!({"a": [2, 3]}),
+            ),
+            (
+                json!({"a": {"b": 1}}),
+                json!({"a": {"c": {"d": null, "e": 1}}}),
+                json!({"a": {"b": 1, "c": {"e": 1}}}),
+            ),
+            (
+                json!({"l": [{"a": 1}, {"b": 1}]}),
+                json!({"l": {"1": {"b": 2}}}),
+                json!({"l": [{"a": 1}, {"b": 2}]}),
+            ),
+            (
+                json!({"l": [1]}),
+                json!({"l": {"1": 2}}),
+                json!({"l": {"1": 2}}),
+            ),
         ];
         for (mut target, patch, expected) in cases {
             merge(&mut target, &patch);

@@ -162,7 +162,9 @@ pub fn expand(text: &str, names: &impl Names) -> Result<Vec<u8>, String> {
         match part {
             Part::Plain(plain) => bytes.extend_from_slice(plain.as_bytes()),
             Part::Name(name) if Form::of(name).is_some() => {
-                return Err(format!("`${{{name}}}` is for what is compared, not for what is sent"));
+                return Err(format!(
+                    "`${{{name}}}` is for what is compared, not for what is sent"
+                ));
             }
             Part::Name(name) => bytes.extend(names.value(name)?),
         }
@@ -249,7 +251,11 @@ mod tests {
         assert_eq!(expanded("a${hex:ff}b"), Ok(b"a\xffb".to_vec()));
         assert_eq!(expanded("$${token.a}"), Ok(b"${token.a}".to_vec()));
         assert_eq!(expanded("plain $ { }"), Ok(b"plain $ { }".to_vec()));
-        for (text, word) in [("${b}", "nothing is called b"), ("${token.a", "without"), ("${any}", "compared")] {
+        for (text, word) in [
+            ("${b}", "nothing is called b"),
+            ("${token.a", "without"),
+            ("${any}", "compared"),
+        ] {
             let refused = expanded(text).expect_err(text);
             assert!(refused.contains(word), "{refused}");
         }
@@ -266,14 +272,22 @@ mod tests {
             ("a${any}c", "abbcd", false),
             ("${any.integer}", "12", true),
             ("${any.integer}", "-1", false),
-            ("id ${any.uuid}.", "id 0f8fad5b-d9cb-469f-a165-70867728950e.", true),
+            (
+                "id ${any.uuid}.",
+                "id 0f8fad5b-d9cb-469f-a165-70867728950e.",
+                true,
+            ),
             ("${any.uuid}", "0f8fad5b-d9cb-169f-a165-70867728950e", false),
             ("${any.time}", "2023-05-11T18:32:18.591+00:00", true),
             ("${any.time}", "2023-05-11T18:32:18.591Z", false),
         ];
         for (pattern, text, expected) in cases {
             let parsed = Pattern::parse(pattern, &OneName).expect(pattern);
-            assert_eq!(parsed.matches(text.as_bytes()), expected, "{pattern} {text}");
+            assert_eq!(
+                parsed.matches(text.as_bytes()),
+                expected,
+                "{pattern} {text}"
+            );
             assert_eq!(parsed.to_string(), pattern);
         }
         let parsed = Pattern::parse("b${any.integer}c", &OneName).expect("a pattern");

@@ -113,13 +113,27 @@ pub fn make(spec: &TokenSpec, around: &Circumstances<'_>) -> Result<Token, Strin
     };
     let configured = issuers.iter().find(|it| it["issuer"] == issuer.as_str());
     let algorithm = match &spec.algorithm {
-        Some(name) => Algorithm::from_name(name).ok_or_else(|| format!("no keys can be made for {name}"))?,
-        None => configured.map_or(Some(Algorithm::Es256), usual_algorithm).ok_or_else(|| {
-            format!("{issuer} signs with none of RS256, ES256 and EdDSA: no token of it can be made")
-        })?,
+        Some(name) => {
+            Algorithm::from_name(name).ok_or_else(|| format!("no keys can be made for {name}"))?
+        }
+        None => configured
+            .map_or(Some(Algorithm::Es256), usual_algorithm)
+            .ok_or_else(|| {
+                format!(
+                    "{issuer} signs with none of RS256, ES256 and EdDSA: no token of it can be made"
+                )
+            })?,
     };
-    let subject = spec.subject.clone().unwrap_or_else(|| format!("{}{}", around.name, around.unique));
-    let id = format!("{}-{}{}", signing_keys::random_id(), around.name, around.unique);
+    let subject = spec
+        .subject
+        .clone()
+        .unwrap_or_else(|| format!("{}{}", around.name, around.unique));
+    let id = format!(
+        "{}-{}{}",
+        signing_keys::random_id(),
+        around.name,
+        around.unique
+    );
     let seconds = |ms: i64| ms.div_euclid(1_000);
     let ms = |span: Option<crate::duration::Span>, usual: u64| {
         i64::try_from(span.map_or(usual, |it| it.ms)).unwrap_or(i64::MAX)
@@ -128,8 +142,13 @@ pub fn make(spec: &TokenSpec, around: &Circumstances<'_>) -> Result<Token, Strin
         Some(ago) => around.start_ms.saturating_sub(ms(Some(ago), 0)),
         None => around.start_ms.saturating_add(ms(spec.lasts, LASTS_MS)),
     };
-    let issued_ms = around.start_ms.saturating_sub(ms(spec.issued_ago, ISSUED_AGO_MS));
-    let scopes = spec.scopes.clone().unwrap_or_else(|| vec!["view".to_owned(), "manage".to_owned()]);
+    let issued_ms = around
+        .start_ms
+        .saturating_sub(ms(spec.issued_ago, ISSUED_AGO_MS));
+    let scopes = spec
+        .scopes
+        .clone()
+        .unwrap_or_else(|| vec!["view".to_owned(), "manage".to_owned()]);
     let scopes: Vec<&str> = scopes
         .iter()
         .map(|scope| match scope.as_str() {
@@ -159,13 +178,17 @@ pub fn make(spec: &TokenSpec, around: &Circumstances<'_>) -> Result<Token, Strin
     }
     let text = match (&spec.text, &spec.header) {
         (Some(text), _) => text.clone(),
-        (None, Some(header)) => [header, &claims]
-            .map(|part| base64url(part.to_string().as_bytes()))
-            .join(".")
-            + &made_up_signature(),
+        (None, Some(header)) => {
+            [header, &claims]
+                .map(|part| base64url(part.to_string().as_bytes()))
+                .join(".")
+                + &made_up_signature()
+        }
         (None, None) => {
             let key = key(spec.key.as_deref().unwrap_or(OWN), &issuer, algorithm)?;
-            let signed = key.sign(TOKEN_TYPE, claims).map_err(|error| error.to_string())?;
+            let signed = key
+                .sign(TOKEN_TYPE, claims)
+                .map_err(|error| error.to_string())?;
             match (spec.forged, signed.rsplit_once('.')) {
                 (true, Some((signed, _))) => signed.to_owned() + &made_up_signature(),
                 _ => signed,

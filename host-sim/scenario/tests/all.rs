@@ -21,8 +21,17 @@ fn folder() -> PathBuf {
 fn all_pass(driver: Box<dyn Driver>) {
     let scenarios = run::find(&[folder()]).unwrap_or_else(|error| panic!("{error}"));
     let name = driver.name();
-    let excused = scenarios.iter().filter(|it| it.scenario.not_on.contains_key(name)).count();
-    let played = run::run(&scenarios, &[driver], &usual_configuration(), JOBS, |_, _, _| {});
+    let excused = scenarios
+        .iter()
+        .filter(|it| it.scenario.not_on.contains_key(name))
+        .count();
+    let played = run::run(
+        &scenarios,
+        &[driver],
+        &usual_configuration(),
+        JOBS,
+        |_, _, _| {},
+    );
     let failures: Vec<String> = played
         .iter()
         .filter_map(|one| match &one.verdict {
@@ -61,7 +70,9 @@ fn on_envoy() {
         wasm: testbed::wasm().expect("the filter is built"),
         envoy_config: testbed::envoy_yaml(),
     };
-    all_pass(Box::new(Envoy::new(programs).expect("its programs are there")));
+    all_pass(Box::new(
+        Envoy::new(programs).expect("its programs are there"),
+    ));
 }
 
 /// The files of all scenarios, relative to their folder.
@@ -96,5 +107,8 @@ fn the_table_names_every_scenario_and_nothing_else() {
 #[test]
 fn the_schema_beside_the_scenarios_is_the_one_that_is_checked() {
     let beside = std::fs::read_to_string(folder().join("schema.json")).expect("the schema");
-    assert!(beside == SCHEMA, "copy host-sim/scenario/src/schema.json to tests/scenarios/schema.json");
+    assert!(
+        beside == SCHEMA,
+        "copy host-sim/scenario/src/schema.json to tests/scenarios/schema.json"
+    );
 }

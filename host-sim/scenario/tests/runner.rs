@@ -14,7 +14,8 @@ fn played(text: &str) -> Verdict {
 
 fn played_on(text: &str, driver: &dyn Driver) -> Verdict {
     let loaded = parse(Path::new("x.yaml"), text).unwrap_or_else(|error| panic!("{error}"));
-    let setting = setting(&loaded, &usual_configuration()).unwrap_or_else(|error| panic!("{error}"));
+    let setting =
+        setting(&loaded, &usual_configuration()).unwrap_or_else(|error| panic!("{error}"));
     play(&loaded, &setting, driver)
 }
 
@@ -53,22 +54,51 @@ fn every_expectation_can_fail_and_says_how() {
         ("{ body: '' }", "body: expected nothing, got 7"),
         ("{ json: 8 }", "body : expected 8, got 7"),
         ("{ json_has: { a: 1 } }", "body : expected {\"a\":1}, got 7"),
-        ("{ contains: ['7', '8'] }", "body: expected something with 8, got 7"),
+        (
+            "{ contains: ['7', '8'] }",
+            "body: expected something with 8, got 7",
+        ),
         ("{ hex: '38' }", "body in hex: expected 38, got 37"),
-        ("{ headers: { content-type: text/plain } }", "header content-type: expected text/plain, got application/json"),
-        ("{ headers: { content-type: null } }", "header content-type: expected none, got application/json"),
-        ("{ headers: { x-nothing: true } }", "header x-nothing: expected any value, got none"),
-        ("{ headers: { content-type: [a, b] } }", "header content-type: expected a | b, got application/json"),
+        (
+            "{ headers: { content-type: text/plain } }",
+            "header content-type: expected text/plain, got application/json",
+        ),
+        (
+            "{ headers: { content-type: null } }",
+            "header content-type: expected none, got application/json",
+        ),
+        (
+            "{ headers: { x-nothing: true } }",
+            "header x-nothing: expected any value, got none",
+        ),
+        (
+            "{ headers: { content-type: [a, b] } }",
+            "header content-type: expected a | b, got application/json",
+        ),
         ("{ no_answer: true }", "answer: expected none, got 200 7"),
         ("{ body: '${nothing}' }", "nothing is called ${nothing}"),
-        ("{ save: { a: 'header:x-nothing' } }", "the answer has no header x-nothing"),
-        ("{ save: { a: 'json:/a' } }", "the body has nothing at \"/a\""),
+        (
+            "{ save: { a: 'header:x-nothing' } }",
+            "the answer has no header x-nothing",
+        ),
+        (
+            "{ save: { a: 'json:/a' } }",
+            "the body has nothing at \"/a\"",
+        ),
     ];
     for (then, words) in cases {
         let failure = failed(&reading(then));
-        assert!(failure.words.starts_with(words), "{then}\n{}", failure.words);
+        assert!(
+            failure.words.starts_with(words),
+            "{then}\n{}",
+            failure.words
+        );
         assert_eq!(failure.line, 6, "{then}");
-        assert!(failure.place.starts_with("when[0].then"), "{}", failure.place);
+        assert!(
+            failure.place.starts_with("when[0].then"),
+            "{}",
+            failure.place
+        );
     }
 }
 
@@ -78,7 +108,13 @@ fn a_failure_shows_the_whole_answer() {
     let words = "status: expected 404, got 200\nbody: expected 8, got 7\n  \
                  answer to GET /reward-points/customer/alice as clerk:\n    200\n";
     assert!(failure.words.starts_with(words), "{}", failure.words);
-    assert!(failure.words.contains("\n    content-type: application/json\n"), "{}", failure.words);
+    assert!(
+        failure
+            .words
+            .contains("\n    content-type: application/json\n"),
+        "{}",
+        failure.words
+    );
 }
 
 #[test]
@@ -89,22 +125,53 @@ fn what_is_there_in_the_end_can_be_otherwise() {
         )
     };
     let cases = [
-        ("accounts: { alice: 8 }", "account alice, balance: expected 8, got 7"),
+        (
+            "accounts: { alice: 8 }",
+            "account alice, balance: expected 8, got 7",
+        ),
         ("accounts: { alice: null }", "account alice"),
-        ("accounts: { bob: 1 }", "account bob: expected a balance of 1, got no account"),
-        ("accounts: { bob: { activePoints: 1 } }", "account bob: expected an account, got none"),
-        ("accounts: { alice: { summary: { redeemedPointsList: [ {} ] } } }", "account alice /summary/redeemedPointsList/0: expected {}, got nothing"),
-        ("accounts_of: { other: { alice: 7 } }", "account alice of other: expected a balance of 7, got no account"),
-        ("engine: { documents: 2 }", "documents in the engine: expected 2, got 1"),
-        ("engine: { writes: { at_least: 2 } }", "writes of documents: expected at least 2, got 1"),
-        ("upstream: [ { request: GET /x } ]", "requests to the upstream: expected GET /x, got nothing"),
-        ("metrics: { reward_points.replies.success: 5 }", "metric reward_points.replies.success: expected 5, got 1"),
+        (
+            "accounts: { bob: 1 }",
+            "account bob: expected a balance of 1, got no account",
+        ),
+        (
+            "accounts: { bob: { activePoints: 1 } }",
+            "account bob: expected an account, got none",
+        ),
+        (
+            "accounts: { alice: { summary: { redeemedPointsList: [ {} ] } } }",
+            "account alice /summary/redeemedPointsList/0: expected {}, got nothing",
+        ),
+        (
+            "accounts_of: { other: { alice: 7 } }",
+            "account alice of other: expected a balance of 7, got no account",
+        ),
+        (
+            "engine: { documents: 2 }",
+            "documents in the engine: expected 2, got 1",
+        ),
+        (
+            "engine: { writes: { at_least: 2 } }",
+            "writes of documents: expected at least 2, got 1",
+        ),
+        (
+            "upstream: [ { request: GET /x } ]",
+            "requests to the upstream: expected GET /x, got nothing",
+        ),
+        (
+            "metrics: { reward_points.replies.success: 5 }",
+            "metric reward_points.replies.success: expected 5, got 1",
+        ),
         ("log: [ nowhere ]", "log"),
         ("log_lacks: [ allow ]", "log"),
     ];
     for (then, words) in cases {
         let failure = failed(&scenario(then));
-        assert!(failure.words.starts_with(words), "{then}\n{}", failure.words);
+        assert!(
+            failure.words.starts_with(words),
+            "{then}\n{}",
+            failure.words
+        );
         assert_eq!(failure.place, "then", "{then}");
     }
     let good = "accounts: { alice: 7, bob: null }\n  engine: { documents: 1, writes: 1, segments: 0 }\n  \
@@ -116,7 +183,10 @@ fn what_is_there_in_the_end_can_be_otherwise() {
 fn counts_of_requests_that_go_together_are_compared() {
     let text = "scenario: a test\nwhen:\n  - together:\n      - send: POST /reward-points/customer/alice\n        times: 3\n    then: { statuses: { '200': 2, '409': 1 } }\n";
     let failure = failed(text);
-    assert_eq!(failure.words, "statuses: expected 2 × 200, 1 × 409, got 1 × 200, 2 × 409");
+    assert_eq!(
+        failure.words,
+        "statuses: expected 2 × 200, 1 × 409, got 1 × 200, 2 × 409"
+    );
     assert_eq!(failure.place, "when[0].then.statuses");
 }
 
@@ -124,9 +194,17 @@ fn counts_of_requests_that_go_together_are_compared() {
 fn a_beginning_that_cannot_be_is_told() {
     let accounts = "scenario: a test\ngiven:\n  accounts: { alice: { redeemed: [ { points: 1 } ] } }\nwhen:\n  - pass: 1s\n";
     let failure = failed(accounts);
-    assert_eq!((failure.line, failure.place.as_str()), (3, "given.accounts.alice"));
-    assert!(failure.words.contains("only 0 are active"), "{}", failure.words);
-    let configuration = "scenario: a test\ngiven:\n  configuration: { realms: x }\nwhen:\n  - pass: 1s\n";
+    assert_eq!(
+        (failure.line, failure.place.as_str()),
+        (3, "given.accounts.alice")
+    );
+    assert!(
+        failure.words.contains("only 0 are active"),
+        "{}",
+        failure.words
+    );
+    let configuration =
+        "scenario: a test\ngiven:\n  configuration: { realms: x }\nwhen:\n  - pass: 1s\n";
     let failure = failed(configuration);
     assert!(failure.words.contains("realms"), "{}", failure.words);
 }
@@ -156,7 +234,10 @@ impl Driver for Clockless {
 fn what_a_driver_cannot_do_needs_a_reason() {
     let scenario = |more: &str| format!("scenario: a test\n{more}when:\n  - pass: 1s\n");
     let reasoned = scenario("not_on: { envoy: no clock }\n");
-    assert_eq!(played_on(&reasoned, &Clockless), Verdict::CannotRun("no clock".to_owned()));
+    assert_eq!(
+        played_on(&reasoned, &Clockless),
+        Verdict::CannotRun("no clock".to_owned())
+    );
     let Verdict::Failed(failure) = played_on(&scenario(""), &Clockless) else {
         panic!("it was passed over in silence");
     };

@@ -115,7 +115,9 @@ impl Engine {
     #[must_use]
     pub fn version(&self, key: &[u8]) -> u64 {
         let there = self.get(key).map(|put| self.key_value(put, true).version);
-        there.and_then(|version| u64::try_from(version).ok()).unwrap_or(0)
+        there
+            .and_then(|version| u64::try_from(version).ok())
+            .unwrap_or(0)
     }
 
     fn delete(&mut self, request: &DeleteRangeRequest) -> i64 {

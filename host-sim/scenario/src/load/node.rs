@@ -31,7 +31,9 @@ impl Node {
             Self::Scalar(value) => value.clone(),
             Self::List(items) => items.iter().map(|it| it.node.value()).collect(),
             Self::Map(members) => {
-                let members = members.iter().map(|(name, it)| (name.clone(), it.node.value()));
+                let members = members
+                    .iter()
+                    .map(|(name, it)| (name.clone(), it.node.value()));
                 Value::Object(members.collect::<Map<_, _>>())
             }
         }

@@ -85,7 +85,13 @@ fn all_steps(scenario: &Scenario) -> impl Iterator<Item = (String, &Step)> {
     })
 }
 
-fn check_step(scenario: &Scenario, step: &Step, at: &str, inside: bool, complaints: &mut Complaints) {
+fn check_step(
+    scenario: &Scenario,
+    step: &Step,
+    at: &str,
+    inside: bool,
+    complaints: &mut Complaints,
+) {
     let mut complain = |field: &str, words: String| {
         complaints.push((format!("{at}{field}"), words));
     };
@@ -99,29 +105,47 @@ fn check_step(scenario: &Scenario, step: &Step, at: &str, inside: bool, complain
         several => return complain("", format!("does several things: {}", several.join(", "))),
     };
     if inside && !matches!(action, "send" | "raw") {
-        return complain("", format!("`{action}` cannot be done together with others"));
+        return complain(
+            "",
+            format!("`{action}` cannot be done together with others"),
+        );
     }
     for (field, belongs) in fields(step) {
         if !belongs.contains(&action) {
-            complain(&format!("/{field}"), format!("does not belong to `{action}`"));
+            complain(
+                &format!("/{field}"),
+                format!("does not belong to `{action}`"),
+            );
         }
     }
     if step.times.is_some() && !inside {
-        complain("/times", "belongs to a request inside `together`".to_owned());
+        complain(
+            "/times",
+            "belongs to a request inside `together`".to_owned(),
+        );
     }
     if step.begin.is_some() && (inside || step.then.is_some()) {
         let words = "the answer is looked at where it is waited for, by `finish`";
         complain("/begin", words.to_owned());
     }
-    let bodies = [step.json.is_some(), step.body.is_some(), step.parts.is_some()];
+    let bodies = [
+        step.json.is_some(),
+        step.body.is_some(),
+        step.parts.is_some(),
+    ];
     if bodies.iter().filter(|it| **it).count() > 1 {
         let words = "has several bodies: give it one of `json`, `body` and `parts`";
         complain("", words.to_owned());
     }
     if let Some(send) = &step.send
-        && send.split_once(' ').is_none_or(|(method, path)| method.is_empty() || path.is_empty())
+        && send
+            .split_once(' ')
+            .is_none_or(|(method, path)| method.is_empty() || path.is_empty())
     {
-        complain("/send", format!("{send:?} is not of the form `METHOD PATH`"));
+        complain(
+            "/send",
+            format!("{send:?} is not of the form `METHOD PATH`"),
+        );
     }
     if let Some(name) = &step.token
         && !tokens::is_known(&scenario.given.tokens, name)
@@ -137,11 +161,20 @@ fn check_step(scenario: &Scenario, step: &Step, at: &str, inside: bool, complain
             complain("/then", "no answer has a status".to_owned());
         }
         if then.within.is_some() && step.send.is_none() {
-            complain("/then/within", "only what is sent can be sent again".to_owned());
+            complain(
+                "/then/within",
+                "only what is sent can be sent again".to_owned(),
+            );
         }
     }
     for (place, inner) in step.together.iter().flatten().enumerate() {
-        check_step(scenario, inner, &format!("{at}/together/{place}"), true, complaints);
+        check_step(
+            scenario,
+            inner,
+            &format!("{at}/together/{place}"),
+            true,
+            complaints,
+        );
     }
 }
 
@@ -178,9 +211,20 @@ fn fields(step: &Step) -> Vec<(&'static str, &'static [&'static str])> {
         ("http", step.http.is_some(), SENDS),
         ("begin", step.begin.is_some(), SENDS),
         ("times", step.times.is_some(), SENDS),
-        ("gateway", step.gateway.is_some(), &["send", "raw", "lose_worker"]),
+        (
+            "gateway",
+            step.gateway.is_some(),
+            &["send", "raw", "lose_worker"],
+        ),
         ("worker", step.worker.is_some(), SENDS),
-        ("then", step.then.is_some(), &["send", "raw", "finish", "together"]),
+        (
+            "then",
+            step.then.is_some(),
+            &["send", "raw", "finish", "together"],
+        ),
     ];
-    all.iter().filter(|it| it.1).map(|it| (it.0, it.2)).collect()
+    all.iter()
+        .filter(|it| it.1)
+        .map(|it| (it.0, it.2))
+        .collect()
 }

@@ -35,16 +35,26 @@ impl<'a> Check<'a> {
     }
 
     fn value(&mut self, schema: &'a Value, value: &Value, pointer: &str) {
-        let Some(schema) = schema.as_object() else { return };
+        let Some(schema) = schema.as_object() else {
+            return;
+        };
         if let Some(name) = schema.get("$ref").and_then(Value::as_str) {
             let referred = self.root.pointer(name.trim_start_matches('#'));
-            self.value(referred.expect("the schema refers to itself"), value, pointer);
+            self.value(
+                referred.expect("the schema refers to itself"),
+                value,
+                pointer,
+            );
         }
         if let Some(wanted) = schema.get("type")
             && !names_of(wanted).iter().any(|name| is_of(value, name))
         {
             let wanted: Vec<&str> = names_of(wanted).into_iter().map(said).collect();
-            let words = format!("is {}, but must be {}", said(type_of(value)), wanted.join(" or "));
+            let words = format!(
+                "is {}, but must be {}",
+                said(type_of(value)),
+                wanted.join(" or ")
+            );
             return self.complain(pointer, words);
         }
         if let Some(allowed) = schema.get("enum").and_then(Value::as_array)
@@ -103,8 +113,18 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn object(&mut self, schema: &'a Map<String, Value>, members: &Map<String, Value>, pointer: &str) {
-        for name in schema.get("required").and_then(Value::as_array).into_iter().flatten() {
+    fn object(
+        &mut self,
+        schema: &'a Map<String, Value>,
+        members: &Map<String, Value>,
+        pointer: &str,
+    ) {
+        for name in schema
+            .get("required")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
             let name = name.as_str().unwrap_or_default();
             if !members.contains_key(name) {
                 self.complain(pointer, format!("the field {name:?} is missing"));
@@ -113,15 +133,27 @@ impl<'a> Check<'a> {
         let known = schema.get("properties").and_then(Value::as_object);
         for (name, member) in members {
             let place = format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"));
-            if let Some(pattern) = schema.get("propertyNames").and_then(|it| it["pattern"].as_str())
+            if let Some(pattern) = schema
+                .get("propertyNames")
+                .and_then(|it| it["pattern"].as_str())
                 && !fits(pattern, name)
             {
-                self.complain(&place, format!("the name {name:?} is not of the form {pattern}"));
+                self.complain(
+                    &place,
+                    format!("the name {name:?} is not of the form {pattern}"),
+                );
             }
-            match (known.and_then(|known| known.get(name)), schema.get("additionalProperties")) {
+            match (
+                known.and_then(|known| known.get(name)),
+                schema.get("additionalProperties"),
+            ) {
                 (Some(schema), _) => self.value(schema, member, &place),
                 (None, Some(Value::Bool(false))) => {
-                    let known: Vec<&str> = known.into_iter().flat_map(Map::keys).map(String::as_str).collect();
+                    let known: Vec<&str> = known
+                        .into_iter()
+                        .flat_map(Map::keys)
+                        .map(String::as_str)
+                        .collect();
                     self.complain(&place, no_such_field(name, &known));
                 }
                 (None, Some(schema)) => self.value(schema, member, &place),
@@ -148,7 +180,9 @@ fn distance(left: &str, right: &str) -> usize {
     for (i, a) in left.iter().enumerate() {
         let mut row = vec![i + 1];
         for (j, b) in right.iter().enumerate() {
-            let mut least = (rows[i][j] + usize::from(a != b)).min(rows[i][j + 1] + 1).min(row[j] + 1);
+            let mut least = (rows[i][j] + usize::from(a != b))
+                .min(rows[i][j + 1] + 1)
+                .min(row[j] + 1);
             if i > 0 && j > 0 && *a == right[j - 1] && left[i - 1] == *b {
                 least = least.min(rows[i - 1][j - 1] + 1);
             }
@@ -196,7 +230,9 @@ fn said(name: &str) -> &'static str {
 
 fn lower_first(text: &str) -> String {
     let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
+    letters.next().map_or_else(String::new, |first| {
+        first.to_lowercase().chain(letters).collect()
+    })
 }
 
 fn fits(pattern: &str, text: &str) -> bool {
@@ -217,22 +253,45 @@ mod tests {
 
     /// What is looked at here, and what is for readers alone.
     const KEYWORDS: [&str; 18] = [
-        "$schema", "$defs", "$ref", "title", "description", "type", "enum", "minimum", "maximum", "minLength",
-        "minItems", "pattern", "required", "properties", "additionalProperties", "items", "propertyNames", "default",
+        "$schema",
+        "$defs",
+        "$ref",
+        "title",
+        "description",
+        "type",
+        "enum",
+        "minimum",
+        "maximum",
+        "minLength",
+        "minItems",
+        "pattern",
+        "required",
+        "properties",
+        "additionalProperties",
+        "items",
+        "propertyNames",
+        "default",
     ];
 
     fn every_keyword_is_known(schema: &Value, place: &str) {
-        let Some(schema) = schema.as_object() else { return };
+        let Some(schema) = schema.as_object() else {
+            return;
+        };
         for (keyword, value) in schema {
             let place = format!("{place}/{keyword}");
-            assert!(KEYWORDS.contains(&keyword.as_str()), "{place} would not be checked");
+            assert!(
+                KEYWORDS.contains(&keyword.as_str()),
+                "{place} would not be checked"
+            );
             match keyword.as_str() {
                 "properties" | "$defs" => {
                     for (name, schema) in value.as_object().expect("schemas by name") {
                         every_keyword_is_known(schema, &format!("{place}/{name}"));
                     }
                 }
-                "items" | "additionalProperties" | "propertyNames" => every_keyword_is_known(value, &place),
+                "items" | "additionalProperties" | "propertyNames" => {
+                    every_keyword_is_known(value, &place)
+                }
                 "pattern" => drop(Regex::new(value.as_str().expect("a text")).expect("a pattern")),
                 _ => {}
             }
@@ -247,7 +306,13 @@ mod tests {
 
     #[test]
     fn names_that_were_meant_are_found() {
-        for (name, meant, away) in [("staus", "status", 1), ("sned", "send", 1), ("evnoy", "envoy", 1), ("", "as", 2), ("json", "body", 3)] {
+        for (name, meant, away) in [
+            ("staus", "status", 1),
+            ("sned", "send", 1),
+            ("evnoy", "envoy", 1),
+            ("", "as", 2),
+            ("json", "body", 3),
+        ] {
             assert_eq!(distance(name, meant), away, "{name} {meant}");
         }
         assert!(no_such_field("quite_other", &["send", "pass"]).ends_with("there are send, pass"));

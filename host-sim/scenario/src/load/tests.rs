@@ -14,7 +14,9 @@ when:
 ";
 
 fn refused(text: &str) -> String {
-    parse(Path::new("x.yaml"), text).expect_err(text).to_string()
+    parse(Path::new("x.yaml"), text)
+        .expect_err(text)
+        .to_string()
 }
 
 #[test]
@@ -31,8 +33,14 @@ fn a_good_file_is_read_with_its_lines() {
 fn complaints_have_file_line_and_place() {
     let cases = [
         ("scenario: [", "x.yaml: not YAML"),
-        ("scenario: a\nscenario: b\nwhen: [{pass: 1s}]\n", "x.yaml: not YAML"),
-        ("when:\n  - pass: 1s\n", "x.yaml:1: the field \"scenario\" is missing"),
+        (
+            "scenario: a\nscenario: b\nwhen: [{pass: 1s}]\n",
+            "x.yaml: not YAML",
+        ),
+        (
+            "when:\n  - pass: 1s\n",
+            "x.yaml:1: the field \"scenario\" is missing",
+        ),
         ("scenario: a\nwhen: []\n", "x.yaml:2: when: is empty"),
         (
             "scenario: a\nwhen:\n  - send: GET /x\n    then: { staus: 200 }\n",
@@ -42,8 +50,14 @@ fn complaints_have_file_line_and_place() {
             "scenario: a\nwhen:\n  - send: GET /x\n    then:\n      status: \"200\"\n",
             "x.yaml:5: when[0].then.status: is a text, but must be a whole number",
         ),
-        ("scenario: a\nwhen:\n  - pass: 3 days\n", "x.yaml:3: when[0].pass: \"3 days\" is not as it must be: a span of time: a number and ms, s, m, h or d"),
-        ("scenario: a\nwhen:\n  - as: clerk\n", "x.yaml:3: when[0]: does nothing"),
+        (
+            "scenario: a\nwhen:\n  - pass: 3 days\n",
+            "x.yaml:3: when[0].pass: \"3 days\" is not as it must be: a span of time: a number and ms, s, m, h or d",
+        ),
+        (
+            "scenario: a\nwhen:\n  - as: clerk\n",
+            "x.yaml:3: when[0]: does nothing",
+        ),
         (
             "scenario: a\nwhen:\n  - send: GET /x\n    pass: 1s\n",
             "x.yaml:3: when[0]: does several things: send, pass",

@@ -40,7 +40,9 @@ impl Play<'_> {
         }
         if let Some(json) = &step.json {
             let body = expand_json(json, self.context)?.to_string();
-            request.headers.push(("content-type".to_owned(), b"application/json".to_vec()));
+            request
+                .headers
+                .push(("content-type".to_owned(), b"application/json".to_vec()));
             request.body = vec![body.into_bytes()];
         }
         for (name, values) in &step.headers {
@@ -59,13 +61,20 @@ impl Play<'_> {
             request.body.push(expanded(part)?);
         }
         for (name, value) in &step.trailers {
-            request.trailers.push((name.to_ascii_lowercase(), expanded(value)?));
+            request
+                .trailers
+                .push((name.to_ascii_lowercase(), expanded(value)?));
         }
         Ok((place, request))
     }
 
     /// Makes an account by the API, as any client would.
-    pub(super) fn account(&self, tenant: &str, customer: &str, spec: &AccountSpec) -> Result<(), String> {
+    pub(super) fn account(
+        &self,
+        tenant: &str,
+        customer: &str,
+        spec: &AccountSpec,
+    ) -> Result<(), String> {
         let token = self.context.token_for(tenant)?;
         let path = format!("/reward-points/customer/{}", escaped(customer));
         let (added, redeemed) = match spec {
@@ -77,19 +86,28 @@ impl Play<'_> {
         if added.is_empty() {
             requests.push((path.clone(), None));
         }
-        let added = added.into_iter().map(|it| (format!("{path}/addPoints"), Some(it)));
-        let redeemed = redeemed.into_iter().map(|it| (format!("{path}/redeemPoints"), Some(it)));
+        let added = added
+            .into_iter()
+            .map(|it| (format!("{path}/addPoints"), Some(it)));
+        let redeemed = redeemed
+            .into_iter()
+            .map(|it| (format!("{path}/redeemPoints"), Some(it)));
         requests.extend(added.chain(redeemed));
         for (path, body) in requests {
             let mut request = Request {
                 method: "POST".to_owned(),
                 path: path.into_bytes(),
-                headers: vec![("authorization".to_owned(), format!("Bearer {token}").into_bytes())],
+                headers: vec![(
+                    "authorization".to_owned(),
+                    format!("Bearer {token}").into_bytes(),
+                )],
                 ..Request::default()
             };
             if let Some(body) = &body {
                 let json = expand_json(body, self.context)?.to_string();
-                request.headers.push(("content-type".to_owned(), b"application/json".to_vec()));
+                request
+                    .headers
+                    .push(("content-type".to_owned(), b"application/json".to_vec()));
                 request.body = vec![json.into_bytes()];
             }
             let outcome = self
@@ -101,7 +119,10 @@ impl Play<'_> {
                 .map_err(|trouble| trouble.to_string())?;
             if !matches!(&outcome, Outcome::Answer(answer) if matches!(answer.status, 200 | 201)) {
                 let body = body.unwrap_or(Value::Null);
-                return Err(format!("the gateway does not make it so: {body}\n{}", judge::whole(&outcome)));
+                return Err(format!(
+                    "the gateway does not make it so: {body}\n{}",
+                    judge::whole(&outcome)
+                ));
             }
         }
         Ok(())
@@ -131,7 +152,9 @@ impl Play<'_> {
             up: !spec.down,
             answers: answers?,
         };
-        let served = self.context.on_stage(|stage| stage.serve(Service::Upstream, behaviour));
+        let served = self
+            .context
+            .on_stage(|stage| stage.serve(Service::Upstream, behaviour));
         served.map_err(|trouble| trouble.to_string())
     }
 
@@ -140,8 +163,12 @@ impl Play<'_> {
         let issuers = self.context.configuration()["issuers"].as_array();
         let mut answers = Vec::new();
         for issuer in issuers.into_iter().flatten() {
-            let Some(uri) = issuer["jwks_uri"]["uri"].as_str() else { continue };
-            let path = uri.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]));
+            let Some(uri) = issuer["jwks_uri"]["uri"].as_str() else {
+                continue;
+            };
+            let path = uri
+                .split_once("://")
+                .and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]));
             let own = vec![tokens::OWN.to_owned()];
             let mut keys = Vec::new();
             for name in spec.publishes.as_ref().unwrap_or(&own) {
@@ -151,7 +178,10 @@ impl Play<'_> {
                     keys.push(tokens::named_key(name, issuer)?);
                 }
             }
-            let body = spec.body.clone().unwrap_or_else(|| json!({ "keys": keys }).to_string());
+            let body = spec
+                .body
+                .clone()
+                .unwrap_or_else(|| json!({ "keys": keys }).to_string());
             let answer = Answer {
                 status: spec.status.unwrap_or(200),
                 headers: vec![("content-type".to_owned(), b"application/json".to_vec())],
@@ -169,7 +199,9 @@ impl Play<'_> {
             up: !spec.down,
             answers,
         };
-        let served = self.context.on_stage(|stage| stage.serve(Service::KeyServer, behaviour));
+        let served = self
+            .context
+            .on_stage(|stage| stage.serve(Service::KeyServer, behaviour));
         served.map_err(|trouble| trouble.to_string())
     }
 
@@ -179,9 +211,19 @@ impl Play<'_> {
         for (name, kind) in named {
             let Some(name) = name else { continue };
             let token = self.context.token(name)?;
-            let value = if kind == "jti" { &token.id } else { &token.subject };
-            let key = format!("/points/1/revoked/{}/{kind}/{}", escaped(&token.issuer), escaped(value));
-            let marked = self.context.on_stage(|stage| stage.mark(key.as_bytes(), present));
+            let value = if kind == "jti" {
+                &token.id
+            } else {
+                &token.subject
+            };
+            let key = format!(
+                "/points/1/revoked/{}/{kind}/{}",
+                escaped(&token.issuer),
+                escaped(value)
+            );
+            let marked = self
+                .context
+                .on_stage(|stage| stage.mark(key.as_bytes(), present));
             marked.map_err(|trouble| trouble.to_string())?;
         }
         Ok(())

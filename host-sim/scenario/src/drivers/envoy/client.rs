@@ -35,7 +35,9 @@ pub(super) async fn exchange(to: SocketAddr, request: Request) -> Result<Outcome
     };
     match tokio::time::timeout(BOUND, work).await {
         Ok(outcome) => outcome.map_err(Trouble::of),
-        Err(_) => Err(Trouble(format!("no answer within {BOUND:?}: the request hangs"))),
+        Err(_) => Err(Trouble(format!(
+            "no answer within {BOUND:?}: the request hangs"
+        ))),
     }
 }
 
@@ -151,7 +153,10 @@ fn http2_request(request: &Request) -> std::result::Result<http::Request<Body>, 
     let text = |error: &dyn std::fmt::Display| error.to_string();
     let path = std::str::from_utf8(&request.path).map_err(|error| text(&error))?;
     let host = request.headers.iter().find(|(name, _)| name == "host");
-    let host = host.map_or_else(|| "gateway".into(), |(_, host)| String::from_utf8_lossy(host));
+    let host = host.map_or_else(
+        || "gateway".into(),
+        |(_, host)| String::from_utf8_lossy(host),
+    );
     let mut built = http::Request::builder()
         .method(request.method.as_str())
         .uri(format!("http://{host}{path}"));
@@ -170,7 +175,10 @@ fn http2_request(request: &Request) -> std::result::Result<http::Request<Body>, 
         let value = HeaderValue::from_bytes(value).map_err(|error| text(&error))?;
         trailers.append(name, value);
     }
-    let parts = request.body.iter().map(|part| Frame::data(Bytes::copy_from_slice(part)));
+    let parts = request
+        .body
+        .iter()
+        .map(|part| Frame::data(Bytes::copy_from_slice(part)));
     let end = (!trailers.is_empty()).then(|| Frame::trailers(trailers));
     let frames: Vec<std::result::Result<_, Infallible>> = parts.chain(end).map(Ok).collect();
     let body = if frames.is_empty() {

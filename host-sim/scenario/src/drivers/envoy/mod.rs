@@ -51,7 +51,9 @@ pub struct Envoy {
 
 impl std::fmt::Debug for Envoy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Envoy").field("programs", &self.programs).finish_non_exhaustive()
+        f.debug_struct("Envoy")
+            .field("programs", &self.programs)
+            .finish_non_exhaustive()
     }
 }
 
@@ -71,7 +73,10 @@ impl Envoy {
             &programs.envoy_config,
         ] {
             if !program.is_file() {
-                return Err(Trouble(format!("{}: there is no such file", program.display())));
+                return Err(Trouble(format!(
+                    "{}: there is no such file",
+                    program.display()
+                )));
             }
         }
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -114,7 +119,9 @@ impl Envoy {
 
 fn is_idle(slot: &Arc<Slot>) -> bool {
     let unused = |stack: &Result<Arc<RwLock<Stack>>>| {
-        stack.as_ref().is_ok_and(|stack| Arc::strong_count(stack) == 1)
+        stack
+            .as_ref()
+            .is_ok_and(|stack| Arc::strong_count(stack) == 1)
     };
     Arc::strong_count(slot) == 1 && slot.get().is_some_and(unused)
 }
@@ -129,7 +136,10 @@ impl Driver for Envoy {
     }
 
     fn kinship(&self, setting: &Setting) -> String {
-        format!("{}/{}/{}", setting.gateways, setting.workers, setting.configuration)
+        format!(
+            "{}/{}/{}",
+            setting.gateways, setting.workers, setting.configuration
+        )
     }
 
     fn open(&self, setting: &Setting) -> Result<Box<dyn Stage>> {
@@ -140,6 +150,11 @@ impl Driver for Envoy {
         };
         let number = self.plays.fetch_add(1, Ordering::Relaxed);
         let runtime = Arc::clone(&self.runtime);
-        Ok(Box::new(EnvoyStage::open(stack, setting.alone, number, runtime)?))
+        Ok(Box::new(EnvoyStage::open(
+            stack,
+            setting.alone,
+            number,
+            runtime,
+        )?))
     }
 }

@@ -124,7 +124,11 @@ async fn answer(
         method: head.method.to_string(),
         path: path.as_bytes().to_vec(),
         headers: pairs(&head.headers),
-        body: if bytes.is_empty() { Vec::new() } else { vec![bytes.to_vec()] },
+        body: if bytes.is_empty() {
+            Vec::new()
+        } else {
+            vec![bytes.to_vec()]
+        },
         trailers,
         ..Request::default()
     };
@@ -142,7 +146,9 @@ async fn answer(
     for (name, value) in &canned.headers {
         response = response.header(name.as_str(), value.as_slice());
     }
-    response.body(Full::new(canned.body.into())).map_err(io::Error::other)
+    response
+        .body(Full::new(canned.body.into()))
+        .map_err(io::Error::other)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

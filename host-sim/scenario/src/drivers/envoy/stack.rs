@@ -6,9 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use processes::{
-    Command, ENGINE_CLUSTER, EnvoyConfig, Port, Process, Request, Stats, WorkDir,
-};
+use processes::{Command, ENGINE_CLUSTER, EnvoyConfig, Port, Process, Request, Stats, WorkDir};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
@@ -61,7 +59,11 @@ impl Gateway {
 }
 
 impl Stack {
-    pub(super) fn start(programs: &Programs, setting: &Setting, runtime: &Arc<Runtime>) -> Result<Self> {
+    pub(super) fn start(
+        programs: &Programs,
+        setting: &Setting,
+        runtime: &Arc<Runtime>,
+    ) -> Result<Self> {
         let work = WorkDir::open(None).map_err(Trouble::of)?;
         let engine_port = Port::free().map_err(Trouble::of)?;
         let data = work.path().join("data");
@@ -80,7 +82,9 @@ impl Stack {
             log: work.path().join("engine.log"),
         })
         .map_err(Trouble::of)?;
-        engine.wait_for_line("ready ", READY_BOUND).map_err(Trouble::of)?;
+        engine
+            .wait_for_line("ready ", READY_BOUND)
+            .map_err(Trouble::of)?;
         let upstream = Server::start(runtime)?;
         let key_server = Server::start(runtime)?;
         let servers = Servers {
@@ -113,10 +117,14 @@ impl Stack {
             (EngineState::Frozen, EngineState::Up) => self.engine.thaw(),
             (EngineState::Down, EngineState::Up) => {
                 self.engine.restart().map_err(Trouble::of)?;
-                self.engine.wait_for_line("ready ", READY_BOUND).map_err(Trouble::of)?;
+                self.engine
+                    .wait_for_line("ready ", READY_BOUND)
+                    .map_err(Trouble::of)?;
             }
             (EngineState::Down, EngineState::Frozen) => {
-                return Err(Trouble("an engine that is down cannot be frozen".to_owned()));
+                return Err(Trouble(
+                    "an engine that is down cannot be frozen".to_owned(),
+                ));
             }
             (_, EngineState::Frozen) => self.engine.freeze(),
             (_, EngineState::Down) => self.engine.kill(),
@@ -233,7 +241,10 @@ fn add_engine(config: &mut EnvoyConfig, name: &str) {
 fn wait_ready(gateway: &mut Gateway) -> Result<()> {
     let (address, admin) = (gateway.port.address(), gateway.admin.address());
     let ready = |_: &Process| {
-        let ready = Request::new("GET", "/ready").io_bound(LOOK_BOUND).send(admin).ok()?;
+        let ready = Request::new("GET", "/ready")
+            .io_bound(LOOK_BOUND)
+            .send(admin)
+            .ok()?;
         let listening = || std::net::TcpStream::connect_timeout(&address, LOOK_BOUND).is_ok();
         (ready.status == 200 && listening()).then_some(())
     };

@@ -85,7 +85,9 @@ impl EnvoyStage {
 
 impl Stage for EnvoyStage {
     fn now_ms(&self) -> i64 {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
     }
 
@@ -148,7 +150,9 @@ impl Stage for EnvoyStage {
     }
 
     fn lose_worker(&mut self, _place: Place) -> Result<()> {
-        Err(Trouble("a worker of a real Envoy is lost by a bug alone".to_owned()))
+        Err(Trouble(
+            "a worker of a real Envoy is lost by a bug alone".to_owned(),
+        ))
     }
 
     fn mark(&mut self, key: &[u8], present: bool) -> Result<()> {

@@ -71,7 +71,10 @@ impl Store {
             ..RangeRequest::default()
         };
         let mut client = self.client.clone();
-        let answer = self.runtime.block_on(client.range(range)).map_err(Trouble::of)?;
+        let answer = self
+            .runtime
+            .block_on(client.range(range))
+            .map_err(Trouble::of)?;
         let keys = answer.into_inner().kvs.into_iter();
         Ok(keys
             .map(|it| KeySeen {

@@ -131,7 +131,8 @@ impl CoreGuest {
             });
         }
         if let Some(trailers) = trailers {
-            self.effects.push(Effect::ForwardTrailers { stream, trailers });
+            self.effects
+                .push(Effect::ForwardTrailers { stream, trailers });
         }
     }
 
@@ -261,7 +262,10 @@ fn read(fetch: &Fetch, response: Option<CallResponse>) -> Fetched {
     };
     let status = response.headers.get(":status");
     let status = status.and_then(|it| std::str::from_utf8(it).ok()?.parse::<u16>().ok());
-    let is_upstreams = response.headers.get("x-envoy-upstream-service-time").is_some();
+    let is_upstreams = response
+        .headers
+        .get("x-envoy-upstream-service-time")
+        .is_some();
     match status {
         _ if response.body.len() > fetch.max_bytes => Fetched::TooLarge,
         Some(status) if status < 500 || is_upstreams => Fetched::Answer {
@@ -306,7 +310,10 @@ impl Guest for CoreGuest {
         if let Some(held) = self.requests.get_mut(&stream) {
             let policy = self.worker.policy();
             let names: Vec<Vec<u8>> = trailers.iter().map(|(name, _)| name.to_vec()).collect();
-            for name in names.iter().filter(|name| policy.identity_headers().covers(name)) {
+            for name in names
+                .iter()
+                .filter(|name| policy.identity_headers().covers(name))
+            {
                 trailers.remove(name);
             }
             held.trailers = Some(trailers);
@@ -362,7 +369,8 @@ impl Guest for CoreGuest {
             let answer = Answer::Message(message.into());
             self.worker.answered(call, answer, &self.host);
         } else if let Some(&stream) = self.streams.get(&token) {
-            self.worker.stream_message(stream, message.into(), &self.host);
+            self.worker
+                .stream_message(stream, message.into(), &self.host);
         }
         self.carry_out();
         Ok(())

@@ -78,7 +78,9 @@ impl Host for CoreHost {
     }
 
     fn count(&self, counter: Counter) {
-        self.shared.metrics.count(&format!("{METRICS}{}", counter.name()), 1);
+        self.shared
+            .metrics
+            .count(&format!("{METRICS}{}", counter.name()), 1);
     }
 
     fn gauge(&self, gauge: Gauge, value: u64) {

@@ -94,5 +94,7 @@ fn clusters(setting: &Setting) -> BTreeSet<String> {
     let issuers = issuers.into_iter().flatten();
     let fetched = issuers.map(|issuer| &issuer["jwks_uri"]["cluster"]);
     let names = engines.into_iter().flatten().chain(fetched);
-    names.filter_map(|it| it.as_str().map(str::to_owned)).collect()
+    names
+        .filter_map(|it| it.as_str().map(str::to_owned))
+        .collect()
 }

@@ -82,7 +82,14 @@ impl World {
         self.tell_watches();
     }
 
-    fn ask_engine(&mut self, at: At, token: u32, method: String, message: Vec<u8>, timeout_ms: u32) {
+    fn ask_engine(
+        &mut self,
+        at: At,
+        token: u32,
+        method: String,
+        message: Vec<u8>,
+        timeout_ms: u32,
+    ) {
         let life = self.life(at);
         if self.engine_state == EngineState::Down {
             let grpc_status = UNAVAILABLE;
@@ -110,7 +117,13 @@ impl World {
             }
             EngineState::Down => {
                 let grpc_status = UNAVAILABLE;
-                self.answer(&call, News::Closed { token: call.token, grpc_status });
+                self.answer(
+                    &call,
+                    News::Closed {
+                        token: call.token,
+                        grpc_status,
+                    },
+                );
                 return Ok(());
             }
             EngineState::Up => {}
@@ -173,7 +186,13 @@ impl World {
             EngineState::Down => {
                 for call in std::mem::take(&mut self.frozen) {
                     let grpc_status = UNAVAILABLE;
-                    self.answer(&call, News::Closed { token: call.token, grpc_status });
+                    self.answer(
+                        &call,
+                        News::Closed {
+                            token: call.token,
+                            grpc_status,
+                        },
+                    );
                 }
                 let open = std::mem::take(&mut self.watches).into_keys();
                 let asked = std::mem::take(&mut self.frozen_watches).into_keys();
@@ -194,15 +213,26 @@ impl World {
                 self.seen_key_server.push(request);
                 match answer {
                     Some(answer) => {
-                        let mut headers = Headers::from_pairs([(":status", &answer.status.to_string())]);
+                        let mut headers =
+                            Headers::from_pairs([(":status", &answer.status.to_string())]);
                         headers.add(b"x-envoy-upstream-service-time", b"1");
                         for (name, value) in &answer.headers {
                             headers.add(name.as_bytes(), value);
                         }
                         let body = answer.body;
-                        (2 * WAY_MS, CallResponse { headers, body, ..CallResponse::default() })
+                        (
+                            2 * WAY_MS,
+                            CallResponse {
+                                headers,
+                                body,
+                                ..CallResponse::default()
+                            },
+                        )
                     }
-                    None => (i64::from(call.timeout_ms), by_the_proxy("504", "upstream request timeout")),
+                    None => (
+                        i64::from(call.timeout_ms),
+                        by_the_proxy("504", "upstream request timeout"),
+                    ),
                 }
             }
             _ => (REFUSED_MS, by_the_proxy("503", "remote connection failure")),

@@ -23,7 +23,9 @@ impl World {
     /// Hands a request to a worker.
     pub(super) fn send(&mut self, place: Place, request: &Request) -> Result<Ask> {
         if request.raw.is_some() {
-            return Err(Trouble("there is no connection to send bytes on".to_owned()));
+            return Err(Trouble(
+                "there is no connection to send bytes on".to_owned(),
+            ));
         }
         let gateway = place.gateway;
         let many = self.gateways[gateway].workers.len();
@@ -61,10 +63,8 @@ impl World {
 
     /// A request's head as it comes to a filter: names with an underscore are gone, and it has a number.
     fn head_of(&self, request: &Request, ask: Ask) -> Headers {
-        let mut headers = Headers::from_pairs([
-            (":method", request.method.as_str()),
-            (":scheme", "http"),
-        ]);
+        let mut headers =
+            Headers::from_pairs([(":method", request.method.as_str()), (":scheme", "http")]);
         let host = request.headers.iter().find(|(name, _)| name == "host");
         headers.add(b":authority", host.map_or(b"gateway", |(_, host)| host));
         headers.add(b":path", &request.path);
@@ -73,7 +73,10 @@ impl World {
                 headers.add(name.as_bytes(), value);
             }
         }
-        let announced = request.headers.iter().any(|(name, _)| name == "content-length");
+        let announced = request
+            .headers
+            .iter()
+            .any(|(name, _)| name == "content-length");
         match request.body.as_slice() {
             [body] if request.trailers.is_empty() && !announced => {
                 headers.add(b"content-length", body.len().to_string().as_bytes());
@@ -177,7 +180,10 @@ impl World {
             None => (0, proxy(404, "")),
             Some(behaviour) if !behaviour.up => (
                 UPSTREAM_MS,
-                proxy(503, "upstream connect error or disconnect/reset before headers"),
+                proxy(
+                    503,
+                    "upstream connect error or disconnect/reset before headers",
+                ),
             ),
             Some(behaviour) => match behaviour.answer(&request.path) {
                 Some(answer) => (UPSTREAM_MS, UpstreamAnswer::Server(answer)),
@@ -199,7 +205,12 @@ impl World {
         );
     }
 
-    pub(super) fn upstream_answers(&mut self, at: At, stream: u32, answer: UpstreamAnswer) -> Result<()> {
+    pub(super) fn upstream_answers(
+        &mut self,
+        at: At,
+        stream: u32,
+        answer: UpstreamAnswer,
+    ) -> Result<()> {
         if !self.open.contains_key(&(at, stream)) {
             return Ok(());
         }

@@ -31,7 +31,9 @@ impl Stage for World {
                 return Ok(outcome);
             }
             if World::now_ms(self) >= until_ms {
-                return Err(Trouble(format!("no answer within {PATIENCE_MS} ms: the request hangs")));
+                return Err(Trouble(format!(
+                    "no answer within {PATIENCE_MS} ms: the request hangs"
+                )));
             }
             self.step()?;
         }

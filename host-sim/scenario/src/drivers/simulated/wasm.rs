@@ -19,7 +19,9 @@ fn trap(trapped: Trapped) -> Trap {
 
 impl Guest for WasmGuest {
     fn request_headers(&mut self, headers: Headers, end: bool) -> Run<u32> {
-        self.0.request_headers(StreamInfo::default(), headers, end).map_err(trap)
+        self.0
+            .request_headers(StreamInfo::default(), headers, end)
+            .map_err(trap)
     }
 
     fn request_body(&mut self, stream: u32, data: &[u8], end: bool) -> Run<()> {
@@ -31,7 +33,9 @@ impl Guest for WasmGuest {
     }
 
     fn answered(&mut self, stream: u32, headers: Headers, body: &[u8]) -> Run<()> {
-        self.0.response_headers(stream, headers, body.is_empty()).map_err(trap)?;
+        self.0
+            .response_headers(stream, headers, body.is_empty())
+            .map_err(trap)?;
         if body.is_empty() {
             return Ok(());
         }

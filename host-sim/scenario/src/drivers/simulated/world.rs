@@ -42,7 +42,9 @@ impl Clock {
 
 impl host::ports::Clock for Clock {
     fn now_ns(&self) -> u64 {
-        u64::try_from(self.now_ms()).unwrap_or(0).saturating_mul(1_000_000)
+        u64::try_from(self.now_ms())
+            .unwrap_or(0)
+            .saturating_mul(1_000_000)
     }
 
     fn monotonic_ns(&self) -> u64 {
@@ -83,7 +85,12 @@ pub(super) enum Event {
     /// Something reaches a worker.
     ToWorker { at: At, life: u64, what: News },
     /// The upstream answers, or the proxy in its place.
-    Upstream { at: At, life: u64, stream: u32, answer: UpstreamAnswer },
+    Upstream {
+        at: At,
+        life: u64,
+        stream: u32,
+        answer: UpstreamAnswer,
+    },
 }
 
 /// A call on its way to the engine.
@@ -97,10 +104,22 @@ pub(super) struct EngineCall {
 
 /// What reaches a worker.
 pub(super) enum News {
-    Fetched { token: u32, response: Option<CallResponse> },
-    Message { token: u32, message: Vec<u8> },
-    Closed { token: u32, grpc_status: u32 },
-    Queue { context: u32, queue: u32 },
+    Fetched {
+        token: u32,
+        response: Option<CallResponse>,
+    },
+    Message {
+        token: u32,
+        message: Vec<u8>,
+    },
+    Closed {
+        token: u32,
+        grpc_status: u32,
+    },
+    Queue {
+        context: u32,
+        queue: u32,
+    },
 }
 
 /// What comes back of a request that was passed on.
@@ -238,7 +257,9 @@ impl World {
 
     /// Lets the next thing happen.
     pub(super) fn step(&mut self) -> Result<()> {
-        let next_ms = self.next_ms().ok_or_else(|| Trouble("nothing will ever happen".to_owned()))?;
+        let next_ms = self
+            .next_ms()
+            .ok_or_else(|| Trouble("nothing will ever happen".to_owned()))?;
         self.advance_to(next_ms.max(self.now_ms()))
     }
 
@@ -283,13 +304,26 @@ impl World {
             Event::ToEngine(call) => self.reach_engine(call),
             Event::GivenUp { at, life, token } => {
                 // Whoever has had an answer does not look at this one.
-                self.frozen.iter_mut().filter(|it| it.at == at && it.token == token).for_each(|it| it.life = 0);
-                self.news(at, life, News::Closed { token, grpc_status: UNAVAILABLE })
+                self.frozen
+                    .iter_mut()
+                    .filter(|it| it.at == at && it.token == token)
+                    .for_each(|it| it.life = 0);
+                self.news(
+                    at,
+                    life,
+                    News::Closed {
+                        token,
+                        grpc_status: UNAVAILABLE,
+                    },
+                )
             }
             Event::ToWorker { at, life, what } => self.news(at, life, what),
-            Event::Upstream { at, life, stream, answer } if life == self.life(at) => {
-                self.upstream_answers(at, stream, answer)
-            }
+            Event::Upstream {
+                at,
+                life,
+                stream,
+                answer,
+            } if life == self.life(at) => self.upstream_answers(at, stream, answer),
             Event::Upstream { .. } => Ok(()),
         }
     }
@@ -307,7 +341,11 @@ impl World {
     }
 
     /// Calls into a worker and carries out what it wants. One that traps is lost and replaced.
-    pub(super) fn call(&mut self, at: At, what: impl FnOnce(&mut dyn Guest) -> Run<()>) -> Result<()> {
+    pub(super) fn call(
+        &mut self,
+        at: At,
+        what: impl FnOnce(&mut dyn Guest) -> Run<()>,
+    ) -> Result<()> {
         let worker = &mut self.gateways[at.gateway].workers[at.worker];
         match what(worker.guest.as_mut()) {
             Ok(()) => self.carry_out(at),
@@ -324,7 +362,12 @@ impl World {
         self.gateways[at.gateway].workers[at.worker] = worker;
         self.watches.retain(|(whose, _), _| *whose != at);
         self.frozen_watches.retain(|(whose, _), _| *whose != at);
-        let lost: Vec<_> = self.open.keys().filter(|key| key.0 == at).copied().collect();
+        let lost: Vec<_> = self
+            .open
+            .keys()
+            .filter(|key| key.0 == at)
+            .copied()
+            .collect();
         for key in lost {
             if let Some(open) = self.open.remove(&key) {
                 self.done.insert(open.ask, Outcome::Nothing);
