@@ -50,17 +50,27 @@ async fn over_http1(to: SocketAddr, request: &Request) -> io::Result<Outcome> {
     let write = async {
         // A server may answer and close before it has read a large body: its answer counts, not our failed write.
         let _ = writing.write_all(&bytes).await;
-        Ok(())
     };
     let read = async {
         let mut reading = (&mut reading).take(MAX_ANSWER_BYTES);
-        match reading.read_to_end(&mut answer).await {
-            // It closed while bytes of ours were still on their way to it.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(()),
-            other => other.map(drop),
+        // Not to the connection's end: after a refusal a server may keep it for a while.
+        while !is_whole(&answer) {
+            match reading.read_buf(&mut answer).await {
+                Ok(0) => break,
+                Ok(_) => {}
+                // It closed while bytes of ours were still on their way to it.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => break,
+                Err(error) => return Err(error),
+            }
         }
+        Ok(())
     };
-    let ((), ()) = tokio::try_join!(write, read)?;
+    // Once there is an answer nobody waits for what is still to be written.
+    tokio::pin!(write, read);
+    tokio::select! {
+        read = &mut read => read?,
+        _ = &mut write => read.await?,
+    }
     if answer.is_empty() {
         return Ok(Outcome::Nothing);
     }
@@ -72,6 +82,22 @@ async fn over_http1(to: SocketAddr, request: &Request) -> io::Result<Outcome> {
         headers: whole.headers,
         body: whole.body,
     }))
+}
+
+/// Whether an answer says by itself that it is whole: by its length, or by its last chunk.
+fn is_whole(answer: &[u8]) -> bool {
+    let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") else {
+        return false;
+    };
+    let head = String::from_utf8_lossy(&answer[..end]).to_ascii_lowercase();
+    let mut lines = head.lines().filter_map(|line| line.split_once(':'));
+    let field = |wanted: &str| lines.clone().find(|(name, _)| *name == wanted);
+    if let Some((_, length)) = field("content-length") {
+        let body = answer.len() - end - 4;
+        return length.trim().parse().is_ok_and(|length: usize| body >= length);
+    }
+    let chunked = lines.any(|(name, value)| name == "transfer-encoding" && value.contains("chunked"));
+    chunked && processes::http::parse(answer).is_some()
 }
 
 fn http1_bytes(request: &Request) -> Vec<u8> {
