@@ -94,9 +94,13 @@ fn is_whole(answer: &[u8]) -> bool {
     let field = |wanted: &str| lines.clone().find(|(name, _)| *name == wanted);
     if let Some((_, length)) = field("content-length") {
         let body = answer.len() - end - 4;
-        return length.trim().parse().is_ok_and(|length: usize| body >= length);
+        return length
+            .trim()
+            .parse()
+            .is_ok_and(|length: usize| body >= length);
     }
-    let chunked = lines.any(|(name, value)| name == "transfer-encoding" && value.contains("chunked"));
+    let chunked =
+        lines.any(|(name, value)| name == "transfer-encoding" && value.contains("chunked"));
     chunked && processes::http::parse(answer).is_some()
 }
 
