@@ -33,20 +33,8 @@ pub type Baseline = BTreeMap<String, u64>;
 /// # Errors
 /// When it cannot be looked at, or an expectation makes no sense.
 pub fn check(check: &Check, baseline: &Baseline, context: &Context<'_>) -> Result<Vec<Difference>> {
-    let mut differences = Vec::new();
-    for (customer, expected) in &check.accounts {
-        account(TENANT, customer, expected, context, &mut differences)?;
-    }
-    for (tenant, accounts) in &check.accounts_of {
-        for (customer, expected) in accounts {
-            account(tenant, customer, expected, context, &mut differences)?;
-        }
-    }
-    if let Some(expected) = &check.engine {
-        engine(expected, context, &mut differences)?;
-    }
     let until_ms = context.on_stage(|stage| stage.now_ms()) + LAG_MS;
-    loop {
+    let mut differences = loop {
         let mut lagging = Vec::new();
         if let Some(expected) = &check.upstream {
             upstream(expected, context, &mut lagging)?;
@@ -63,11 +51,23 @@ pub fn check(check: &Check, baseline: &Baseline, context: &Context<'_>) -> Resul
         log(check, context, &mut lagging)?;
         let now_ms = context.on_stage(|stage| stage.now_ms());
         if lagging.is_empty() || now_ms >= until_ms {
-            differences.extend(lagging);
-            return Ok(differences);
+            break lagging;
         }
         context.on_stage(|stage| stage.linger())?;
+    };
+    // After the counters: looking at an account is a request too.
+    for (customer, expected) in &check.accounts {
+        account(TENANT, customer, expected, context, &mut differences)?;
     }
+    for (tenant, accounts) in &check.accounts_of {
+        for (customer, expected) in accounts {
+            account(tenant, customer, expected, context, &mut differences)?;
+        }
+    }
+    if let Some(expected) = &check.engine {
+        engine(expected, context, &mut differences)?;
+    }
+    Ok(differences)
 }
 
 /// The counters that are looked at, as they are now: what was counted before may still be on its way, so they are read until
