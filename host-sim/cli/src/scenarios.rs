@@ -105,7 +105,7 @@ fn play(arguments: &Arguments) -> Result<ExitCode, String> {
         |name: &&str| arguments.driver.is_empty() || arguments.driver.iter().any(|it| it == name);
     let names: Vec<&str> = drivers::NAMES
         .into_iter()
-        .filter(|name| chosen(&name))
+        .filter(|name| chosen(name))
         .collect();
     let drivers = names
         .iter()

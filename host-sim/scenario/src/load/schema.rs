@@ -311,7 +311,7 @@ mod tests {
             ("sned", "send", 1),
             ("evnoy", "envoy", 1),
             ("", "as", 2),
-            ("json", "body", 3),
+            ("json", "body", 4),
         ] {
             assert_eq!(distance(name, meant), away, "{name} {meant}");
         }
