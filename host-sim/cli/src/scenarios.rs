@@ -109,7 +109,9 @@ fn play(arguments: &Arguments) -> Result<ExitCode, String> {
         .collect();
     let drivers = names
         .iter()
-        .map(|name| driver(name, arguments).map_err(|trouble| format!("{name}: {trouble}")))
+        .map(|name| {
+            driver(name, arguments).map_err(|trouble| format!("{name}: {trouble}{}", hint(name)))
+        })
         .collect::<Result<Vec<_>, _>>()?;
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = arguments.jobs.map_or(processors, usize::from);
@@ -187,6 +189,20 @@ fn driver(name: &str, arguments: &Arguments) -> Result<Box<dyn Driver>, Trouble>
             envoy_config: arguments.envoy_config.clone(),
         })?),
     })
+}
+
+/// What helps when a driver's programs are not there.
+fn hint(name: &str) -> &'static str {
+    match name {
+        "core" => "",
+        "wasm" => {
+            "\n  --wasm FILE or $REWARD_POINTS_WASM says where the module is; --driver chooses other drivers"
+        }
+        _ => {
+            "\n  --envoy FILE or $ENVOY says where Envoy is, --envoy-config FILE what it starts from, --wasm FILE where the module \
+             is; --driver chooses other drivers"
+        }
+    }
 }
 
 /// A program that is named without a folder, where the shell would find it.

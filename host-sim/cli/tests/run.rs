@@ -106,14 +106,24 @@ fn nothing_played_is_code_2_and_says_why() {
         assert!(said.contains(words), "{args:?}\n{said}");
     }
     std::fs::write(folder.path().join("good.yaml"), GOOD).expect("a file");
-    let args = ["--driver", "wasm", "--wasm", "no.wasm", "good.yaml"];
-    let output = run(folder.path(), &args);
-    assert_eq!(output.status.code(), Some(2));
-    assert!(
-        text(&output.stderr).contains("wasm: cannot read no.wasm"),
-        "{}",
-        text(&output.stderr)
-    );
+    for (args, words) in [
+        (
+            ["--driver", "wasm", "--wasm", "no.wasm", "good.yaml"],
+            "wasm: cannot read no.wasm",
+        ),
+        (
+            ["--driver", "envoy", "--envoy", "no/envoy", "good.yaml"],
+            "envoy: no/envoy: there is no such file",
+        ),
+    ] {
+        let output = run(folder.path(), &args);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(
+            said.contains(words) && said.contains("--driver chooses other drivers"),
+            "{said}"
+        );
+    }
 }
 
 #[test]
