@@ -1,6 +1,6 @@
 //! The `host-sim` command: the gateway without Envoy (`serve`), the embedded engine alone (`engine`), an issuer of
-//! development tokens (`issuer`), the list of tokens that are good no longer (`revoke`), and whole fleets of gateways under
-//! simulated time (`explore`).
+//! development tokens (`issuer`), the list of tokens that are good no longer (`revoke`), scenarios (`run`), and whole fleets
+//! of gateways under simulated time (`explore`).
 //!
 //! Standard output carries the one documented line of each, when it is ready, or what was asked for; everything else goes
 //! to standard error.
@@ -11,6 +11,7 @@ mod exploring;
 mod gateway;
 mod issuing;
 mod revoke;
+mod scenarios;
 mod signals;
 
 use std::process::ExitCode;
@@ -40,6 +41,8 @@ enum Command {
     Revoke(revoke::Arguments),
     /// Simulate a fleet of gateways from a seed, with faults, and look for what does not hold.
     Explore(exploring::Arguments),
+    /// Play scenarios on the core, on the module in wasmtime and on Envoy.
+    Run(scenarios::Arguments),
 }
 
 /// What ends the command with exit code 1.
@@ -59,6 +62,8 @@ enum Failure {
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
+        // It has said all, and its exit code says whether every scenario went well.
+        Command::Run(arguments) => return scenarios::run(&arguments),
         Command::Serve(arguments) => gateway::run(arguments).map_err(Failure::from),
         Command::Engine(arguments) => embedded::run(arguments).map_err(Failure::from),
         Command::Issuer(arguments) => issuing::run(arguments).map_err(Failure::from),

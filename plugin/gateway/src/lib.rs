@@ -22,6 +22,18 @@ pub mod api;
 pub mod config;
 pub mod config_error;
 pub mod engine;
+#[cfg(any(test, feature = "engine-model"))]
+#[cfg_attr(
+    not(test),
+    allow(
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        reason = "a model never runs in a worker VM: where it is used wrongly it is to say so"
+    )
+)]
+pub mod engine_model;
 pub mod exchange;
 pub mod feed;
 pub mod gate;

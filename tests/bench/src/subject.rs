@@ -108,7 +108,7 @@ impl Subject {
         };
         let engine = setup.engine.or(no_engine.as_ref().map(Port::address));
         let work = tempfile::tempdir().context("make a directory")?;
-        let mut config = EnvoyConfig::committed()?;
+        let mut config = testbed::committed_envoy()?;
         config.listen_on(port.address())?;
         config.admin_on(admin.address())?;
         if let Some(engine) = engine {
@@ -273,7 +273,7 @@ mod tests {
     #[test]
     fn a_gate_takes_the_place_of_ours_and_nothing_else_changes() {
         let names = |gate: &Gate| {
-            let mut config = EnvoyConfig::committed().expect("the committed configuration");
+            let mut config = testbed::committed_envoy().expect("the committed configuration");
             put(&mut config, &Setup::new("a subject", gate.clone())).expect("a place");
             let manager = config.root_mut().pointer(MANAGER).expect("a manager");
             assert_eq!(

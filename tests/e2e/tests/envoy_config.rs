@@ -7,7 +7,6 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
-use testbed::EnvoyConfig;
 
 /// Whether Envoy takes the configuration, and what it said.
 fn validate(file: &Path) -> (bool, String) {
@@ -28,7 +27,7 @@ fn validate(file: &Path) -> (bool, String) {
 /// The committed configuration with another plugin configuration, validated.
 fn validate_plugin(plugin: Value) -> (bool, String) {
     let dir = tempfile::tempdir().expect("a directory");
-    let mut config = EnvoyConfig::committed().expect("the committed configuration");
+    let mut config = testbed::committed_envoy().expect("the committed configuration");
     config
         .load_wasm(&testbed::wasm().expect("the module"))
         .expect("wasm");
@@ -86,7 +85,7 @@ fn a_bad_field_is_refused_by_its_path() {
 /// Each of these, when lost, fails no other check until something goes wrong in production.
 #[test]
 fn the_knobs_that_safety_hangs_on_are_set() {
-    let mut config = EnvoyConfig::committed().expect("the committed configuration");
+    let mut config = testbed::committed_envoy().expect("the committed configuration");
     let root = config.root_mut();
     let manager = root
         .pointer("/static_resources/listeners/0/filter_chains/0/filters/0/typed_config")

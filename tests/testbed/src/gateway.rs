@@ -11,9 +11,7 @@ use serde_json::Value;
 use crate::http::Request;
 use crate::process::{Command, Process};
 use crate::work_dir::WorkDir;
-use crate::{
-    EnvoyConfig, Error, ISSUER_CLUSTER, Place, Port, Response, Result, Stats, paths, tools,
-};
+use crate::{Error, ISSUER_CLUSTER, Place, Port, Response, Result, Stats, paths, tools};
 
 /// How long a gateway may take until it serves. Compiling the module for every worker counts in.
 const READY_BOUND: Duration = Duration::from_secs(60);
@@ -188,7 +186,7 @@ impl GatewayBuilder {
         wasm: &Path,
         work: &Path,
     ) -> Result<Vec<OsString>> {
-        let mut config = EnvoyConfig::committed()?;
+        let mut config = crate::committed_envoy()?;
         config.listen_on(address)?;
         config.admin_on(admin)?;
         config.engine_members(&self.engine)?;

@@ -6,33 +6,24 @@
 //!
 //! Everything started here dies with its owner: on drop, and, should the owner be killed, by the kernel.
 
+// One floor below, for others start processes too and must not know where this repository keeps things.
+use processes::{http, process, spawn, sys, work_dir};
+
 mod attend;
 mod dev_keys;
 mod engine;
-mod envoy_config;
-mod error;
 mod gateway;
-mod http;
 mod issuer;
 mod members;
 mod paths;
 mod place;
 mod plugin;
-mod ports;
-mod process;
-mod spawn;
-mod stats;
-mod sys;
 pub mod tools;
-mod work_dir;
 
 pub use attend::attend;
 pub use dev_keys::{Algorithm, DEV_ISSUER, DevKeys, TokenRequest};
 pub use engine::{Engine, EngineBuilder, EngineKind};
-pub use envoy_config::{ENGINE_CLUSTER, EnvoyConfig, ISSUER_CLUSTER};
-pub use error::{Error, Result};
 pub use gateway::{Gateway, GatewayBuilder, GatewayKind};
-pub use http::{Request, Response, exchange};
 pub use issuer::{Issuer, IssuerBuilder};
 pub use members::{Members, MembersBuilder};
 pub use paths::{
@@ -40,8 +31,8 @@ pub use paths::{
     workspace_root,
 };
 pub use place::Place;
-pub use plugin::{committed_plugin, dev_plugin, local_issuer};
-pub use ports::Port;
-pub use process::{Command, Process};
-pub use stats::Stats;
-pub use sys::{interrupted, stop_on_signals};
+pub use plugin::{committed_envoy, committed_plugin, dev_plugin, local_issuer};
+pub use processes::{
+    Command, ENGINE_CLUSTER, EnvoyConfig, Error, ISSUER_CLUSTER, Port, Process, Request, Response,
+    Result, Stats, exchange, interrupted, stop_on_signals,
+};

@@ -6,13 +6,21 @@ use serde_json::{Value, json};
 
 use crate::{Algorithm, DEV_ISSUER, DevKeys, EnvoyConfig, Result};
 
+/// The committed Envoy configuration as it stands.
+///
+/// # Errors
+/// When it cannot be read or parsed.
+pub fn committed_envoy() -> Result<EnvoyConfig> {
+    EnvoyConfig::read(&crate::envoy_yaml())
+}
+
 /// The plugin configuration inside the committed Envoy configuration. It trusts the development issuer by the keys that it
 /// publishes, see [`GatewayBuilder::issuer`](crate::GatewayBuilder::issuer).
 ///
 /// # Errors
 /// When the committed file cannot be read or does not have the expected shape.
 pub fn committed_plugin() -> Result<Value> {
-    EnvoyConfig::committed()?.plugin().cloned()
+    committed_envoy()?.plugin().cloned()
 }
 
 /// The committed plugin configuration, but with the development issuer's keys in it, so that nothing is fetched.

@@ -3,7 +3,6 @@
 //! [`world::World`] drives workers exactly as the filter does. What the network does to a call is a [`fault::Fault`]; what
 //! happens next is chosen by the time, or by a test that tries every order.
 
-pub(crate) mod engine;
 pub(crate) mod explore;
 pub(crate) mod fault;
 pub(crate) mod host;
@@ -17,6 +16,7 @@ use serde_json::{Value, json};
 use crate::access::test_support::issuer_json;
 use crate::config::Config;
 
+pub(crate) use crate::engine_model as engine;
 pub(crate) use request::Request;
 pub(crate) use world::World;
 
