@@ -25,6 +25,7 @@ pub mod engine;
 pub mod exchange;
 pub mod feed;
 pub mod gate;
+pub mod header_block;
 pub mod host;
 mod percent;
 pub mod policy;
