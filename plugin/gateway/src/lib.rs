@@ -27,6 +27,8 @@ pub mod feed;
 pub mod gate;
 pub mod header_block;
 pub mod host;
+#[cfg(feature = "fuzzing")]
+pub mod parsers;
 mod percent;
 pub mod policy;
 pub mod rules;

@@ -235,12 +235,12 @@ impl Reading {
 }
 
 /// One key of the engine's part: whose tokens, and which.
-struct Entry {
-    issuer: String,
-    what: What,
+pub(crate) struct Entry {
+    pub(crate) issuer: String,
+    pub(crate) what: What,
 }
 
-enum What {
+pub(crate) enum What {
     TokenId(Box<str>),
     Subject(Box<str>),
     IssuedBefore(i64),
@@ -248,7 +248,7 @@ enum What {
 
 impl Entry {
     /// `{issuer}/jti/{id}`, `{issuer}/sub/{subject}` or `{issuer}/issued-before/{seconds}`, each part percent-encoded.
-    fn of(key: &[u8]) -> Option<Self> {
+    pub(crate) fn of(key: &[u8]) -> Option<Self> {
         let mut parts = key.split(|&byte| byte == b'/');
         let (issuer, kind, value) = (parts.next()?, parts.next()?, parts.next()?);
         if parts.next().is_some() {
