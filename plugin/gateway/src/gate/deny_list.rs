@@ -193,7 +193,9 @@ impl EnginePart {
                 }
                 None => {
                     host.count(Counter::DenyListFailures);
+                    // Whoever can write to the engine must not be able to write lines of the log.
                     let key = String::from_utf8_lossy(key);
+                    let key = key.escape_debug();
                     let line = format!("the deny-list's key {ROOT}{key} makes no sense");
                     host.log(Severity::Error, &line);
                 }
