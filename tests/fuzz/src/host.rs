@@ -124,8 +124,9 @@ impl Host for FuzzHost {
     }
 
     fn log(&self, _: Severity, line: &str) {
+        // DEL and its like stand in JSON as they are, and harm no line.
         assert!(
-            !line.chars().any(char::is_control),
+            !line.bytes().any(|it| it < b' '),
             "a line for the operator holds a control character: {line:?}"
         );
     }

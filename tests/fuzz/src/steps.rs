@@ -4,7 +4,7 @@
 //! `cargo xtask fuzz`; elsewhere there is nothing to count with, and calls are just made.
 
 /// Edges that any call may go along, however short its input.
-const FREE: u64 = 100_000;
+const FREE: u64 = 20_000;
 
 /// Runs `call`, which may go along [`FREE`] edges and `per_byte` for each of `bytes`.
 ///

@@ -25,12 +25,8 @@ pub(super) const TARGET: Target = Target {
     run,
 };
 
-/// Edges that preparing keys may take, as if for so many bytes more.
-const KEY_BYTES: usize = 200_000;
-
 fn run(bytes: &[u8]) -> Seen {
-    let length = bytes.len() + KEY_BYTES;
-    let config = match bounded("configuration", length, 2_000, || Config::parse(bytes)) {
+    let config = match bounded("configuration", bytes.len(), 1_000, || Config::parse(bytes)) {
         Ok(config) => config,
         Err(error) => {
             assert!(!error.problem.is_empty(), "no reason");

@@ -35,8 +35,8 @@ pub(super) const TARGET: Target = Target {
 /// Rounds of [`TICK_MS`] after which an exchange must have come to its end: twice the longest hold.
 const MAX_ROUNDS: u32 = 240;
 
-/// Edges that a signature and a request's whole life take, as if for so many bytes more.
-const LIFE_BYTES: usize = 40_000;
+/// What a request's whole life may take besides, hundreds of ticks and all: as if for so many bytes more.
+const LIFE_BYTES: usize = 7_000;
 
 /// Every status that a client may see.
 const STATUSES: [u16; 14] = [

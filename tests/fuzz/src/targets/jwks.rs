@@ -21,12 +21,8 @@ pub(super) const TARGET: Target = Target {
 
 const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
-/// Edges that checking the points of curves may take, as if for so many bytes more.
-const CURVE_BYTES: usize = 100_000;
-
 fn run(bytes: &[u8]) -> Seen {
-    let length = bytes.len() + CURVE_BYTES;
-    let read = bounded("key set", length, 2_000, || {
+    let read = bounded("key set", bytes.len(), 500, || {
         KeySet::from_fetched(bytes, &Algorithm::ALL)
     });
     let Ok(read) = read else {

@@ -254,7 +254,7 @@ fn txn(asked: &TxnRequest, document: Option<&[u8]>, applies: bool) -> TxnRespons
 
 pub(super) fn seeds() -> Vec<Vec<u8>> {
     let documents = documents();
-    let seed = |head: &str, body: Option<&str>, answers: &[Vec<u8>]| {
+    let seed = |head: &str, body: Option<&str>, answers: &[&[u8]]| {
         let mut input = head.as_bytes().to_vec();
         if body.is_some() || !answers.is_empty() {
             input.extend_from_slice(CUT);
@@ -275,35 +275,35 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
     let add = posted("/customer/c/addPoints?siteCode=main");
     let points = r#"{"points": 5, "id": "order-1"}"#;
     let mut seeds = vec![
-        seed(&of("GET", "/customer/c"), None, &[document(2)]),
-        seed(&of("GET", "/customer/c"), None, &[nothing.clone()]),
-        seed(&of("GET", "/customer/c/summary"), None, &[document(2)]),
+        seed(&of("GET", "/customer/c"), None, &[&document(2)]),
+        seed(&of("GET", "/customer/c"), None, &[&nothing]),
+        seed(&of("GET", "/customer/c/summary"), None, &[&document(2)]),
         seed(
             &of("GET", "/customer/c/summary"),
             None,
-            &[document(5), nothing.clone()],
+            &[&document(5), &nothing],
         ),
-        seed(
-            &of("GET", "/summaryBatch?pageSize=10"),
-            None,
-            &[nothing.clone()],
-        ),
-        seed(&of("GET", "/summaryBatch"), None, &[document(2)]),
+        seed(&of("GET", "/summaryBatch?pageSize=10"), None, &[&nothing]),
+        seed(&of("GET", "/summaryBatch"), None, &[&document(2)]),
         seed(
             &of("DELETE", "/customer/c"),
             None,
-            &[document(2), applied.clone()],
+            &[&document(2), &applied],
         ),
-        seed(&add, Some(points), &[nothing.clone(), applied.clone()]),
-        seed(&add, Some(points), &[document(2), applied.clone()]),
-        seed(&add, Some(points), &[applied.clone()]),
-        seed(&add, Some(points), &[lost, document(2), applied.clone()]),
+        seed(&add, Some(points), &[&nothing, &applied]),
+        seed(&add, Some(points), &[&document(2), &applied]),
+        seed(&add, Some(points), &[&applied]),
+        seed(&add, Some(points), &[&lost, &document(2), &applied]),
         seed(
             &posted("/customer/c/redeemPoints"),
             Some(r#"{"points": 1}"#),
-            &[document(1), applied.clone()],
+            &[&document(1), &applied],
         ),
-        seed(&posted("/customer/c"), Some("{}"), &[document(3), applied]),
+        seed(
+            &posted("/customer/c"),
+            Some("{}"),
+            &[&document(3), &applied],
+        ),
         seed("GET /shop/a\nauthorization: Bearer @", None, &[]),
         seed("GET /admin/a", None, &[]),
         seed("GET /reward-points/customer/c", None, &[]),
@@ -320,6 +320,23 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
         seed("GET /elsewhere\nx-tenant: acme", None, &[]),
     ];
     let keyed = format!("{add}\nidempotency-key: k-1\ncache-control: no-cache");
-    seeds.push(seed(&keyed, Some(points), &[nothing]));
+    let denied = |entry: &str| {
+        let kv = KeyValue {
+            key: [REVOKED, entry.as_bytes()].concat().into(),
+            mod_revision: 3,
+            ..KeyValue::default()
+        };
+        let list = RangeResponse {
+            header: header(),
+            kvs: vec![kv],
+            ..RangeResponse::default()
+        };
+        [b"L", &list.encode_to_vec()[..]].concat()
+    };
+    let balance = of("GET", "/customer/c");
+    for entry in ["https%3A%2F%2Fissuer.test/jti/token-1", "i/kid/\r\u{1b}[2J"] {
+        seeds.push(seed(&balance, None, &[&denied(entry), &document(2)]));
+    }
+    seeds.push(seed(&keyed, Some(points), &[&nothing]));
     seeds
 }
