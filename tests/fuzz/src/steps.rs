@@ -23,6 +23,15 @@ pub fn bounded<T>(what: &str, bytes: usize, per_byte: u64, call: impl FnOnce() -
     value
 }
 
+/// Whether anything is counted: without, no bound would ever be passed.
+#[must_use]
+pub fn are_counted() -> bool {
+    let before = so_far();
+    let spaces = |text: &str| text.bytes().filter(|&byte| byte == b' ').count();
+    std::hint::black_box(spaces(std::hint::black_box("a b c")));
+    so_far() != before
+}
+
 #[cfg(feature = "libfuzzer")]
 #[allow(unsafe_code, reason = "a function of `steps.c` without parameters")]
 fn so_far() -> u64 {

@@ -37,6 +37,7 @@ fn prepare() {
     };
     let target = fuzz::targets::named(&name);
     let target = *target.unwrap_or_else(|| panic!("FUZZ_TARGET={name:?} is no target"));
+    assert!(fuzz::steps::are_counted(), "built without coverage");
     if let Some(directory) = std::env::var_os("FUZZ_SEEDS") {
         let directory = std::path::Path::new(&directory);
         for (number, seed) in (target.seeds)().iter().enumerate() {
