@@ -2,6 +2,7 @@
 //! into the directory where everybody here looks for what was built.
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, ensure};
@@ -11,6 +12,11 @@ const BUILDS_NOTHING: [&str; 1] = ["fmt"];
 
 /// A cargo command with `args`, the subcommand first, not yet started.
 pub fn command(args: &[&str]) -> Command {
+    command_in(&testbed::cargo_target_dir(), args)
+}
+
+/// The same for a build that is kept apart, in this directory.
+pub fn command_in(target_dir: &Path, args: &[&str]) -> Command {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let mut command = Command::new(program);
     command.current_dir(testbed::workspace_root());
@@ -19,7 +25,7 @@ pub fn command(args: &[&str]) -> Command {
     if !subcommand.iter().any(|name| BUILDS_NOTHING.contains(name)) {
         // A target directory from cargo's own configuration files would put things where nobody looks.
         command.args(["--locked", "--target-dir"]);
-        command.arg(testbed::cargo_target_dir());
+        command.arg(target_dir);
     }
     command.args(rest);
     command

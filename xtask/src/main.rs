@@ -1,4 +1,4 @@
-//! Developer commands: `cargo xtask build | up | token | test | bench | chaos`. Nothing needs to be installed first but Rust.
+//! Developer commands: `cargo xtask build | up | token | test | fuzz | bench | chaos`. Nothing needs to be installed first but Rust.
 //!
 //! What starts processes and knows tools is the crate `testbed`, shared with the end-to-end tests, and what is measured and
 //! how is the crate `bench`, what is broken and checked is the crate `chaos`; here is only what a developer types and what they are told. stdout carries results, stderr carries progress.
@@ -8,6 +8,7 @@ mod bench;
 mod build;
 mod cargo;
 mod chaos;
+mod fuzz;
 mod test;
 mod token;
 mod toolchain;
@@ -37,6 +38,8 @@ enum Verb {
     Token(token::Options),
     /// Everything that CI runs: format, lints, build, all tests. Installs Envoy, etcd and wrk when they are missing.
     Test,
+    /// Fuzz the parsers of foreign bytes, coverage-guided: one target or all of them, each for some seconds.
+    Fuzz(fuzz::Options),
     /// Compare the gateway's rows side by side under load, and print requests per second, CPU time and latency.
     Bench(bench::Options),
     /// Kill, freeze, fill up and cut off engine and gateways under load, and check every operation against the clients' books.
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Verb::Token(options) => token::run(&options),
         // It has told already what failed: its closing line comes last.
         Verb::Test => return test::run(),
+        Verb::Fuzz(options) => fuzz::run(&options),
         Verb::Bench(options) => bench::run(&options),
         Verb::Chaos(options) => chaos::run(&options),
     };

@@ -7,7 +7,7 @@ use std::process::{ExitCode, Stdio};
 use anyhow::{Context as _, ensure};
 
 use crate::build::{self, WASM_ONLY};
-use crate::{cargo, toolchain};
+use crate::{cargo, fuzz, toolchain};
 
 /// How many steps there are.
 const STEPS: usize = 8;
@@ -30,8 +30,9 @@ pub fn run() -> ExitCode {
 fn all(steps: &mut Steps) -> anyhow::Result<()> {
     // Another test starts this very program. Asked for now, for a build may put a newer one in its place.
     let xtask = std::env::current_exe().context("find this program")?;
-    steps.begin("tools: C compiler, rustfmt, clippy, the wasm target, Envoy, etcd, wrk");
+    steps.begin("tools: C and C++ compilers, rustfmt, clippy, the wasm target, Envoy, etcd, wrk");
     toolchain::ensure_c_compiler()?;
+    toolchain::ensure_cxx_compiler()?;
     toolchain::ensure_components()?;
     toolchain::ensure_target()?;
     let (envoy, etcd) = (testbed::tools::envoy()?, testbed::tools::etcd()?);
@@ -73,7 +74,11 @@ fn all(steps: &mut Steps) -> anyhow::Result<()> {
         envoy,
         etcd,
     };
-    tests(&built, &mut steps.count)
+    tests(&built, &mut steps.count)?;
+
+    // Last, so that what the tests came to is told also when an input is found here that nobody has thought of.
+    steps.begin("fuzzing, a few seconds a target");
+    fuzz::bounded()
 }
 
 /// Options that leave out what is built for wasm alone.

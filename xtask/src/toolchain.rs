@@ -1,5 +1,5 @@
-//! What the Rust toolchain must have beside rustc and cargo, added by rustup when it is not there, and the C compiler,
-//! which nobody here can add.
+//! What the Rust toolchain must have beside rustc and cargo, added by rustup when it is not there, and the C and C++
+//! compilers, which nobody here can add.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -57,14 +57,42 @@ pub fn ensure_components() -> anyhow::Result<()> {
 /// # Errors
 /// When there is none.
 pub fn ensure_c_compiler() -> anyhow::Result<()> {
-    let given = std::env::var_os("CC").filter(|name| !name.is_empty());
-    let compiler = given.unwrap_or_else(|| "cc".into());
+    ensure_compiler("C", "CC", "cc")
+}
+
+/// libFuzzer is C++.
+///
+/// # Errors
+/// When there is none.
+pub fn ensure_cxx_compiler() -> anyhow::Result<()> {
+    ensure_compiler("C++", "CXX", "c++")
+}
+
+fn ensure_compiler(language: &str, variable: &str, usual: &str) -> anyhow::Result<()> {
+    let given = std::env::var_os(variable).filter(|name| !name.is_empty());
+    let compiler = given.unwrap_or_else(|| usual.into());
     let name = compiler.to_string_lossy().into_owned();
     ensure!(
         runs(compiler, "--version"),
-        "no C compiler: `{name}` does not run. Install one (on Debian: apt-get install build-essential) or name it in $CC"
+        "no {language} compiler: `{name}` does not run. Install one (on Debian: apt-get install build-essential) or name it in ${variable}"
     );
     Ok(())
+}
+
+/// The target that rustc builds for where none is named.
+///
+/// # Errors
+/// When rustc does not tell.
+pub fn host_target() -> anyhow::Result<String> {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let output = Command::new(rustc)
+        .arg("-vV")
+        .current_dir(testbed::workspace_root())
+        .output()
+        .context("start rustc")?;
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    let host = told.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(host.context("rustc does not tell its host")?.to_owned())
 }
 
 /// Whether `program arg` runs and succeeds. A program of rustup's that stands for a missing component fails.

@@ -1,14 +1,12 @@
-//! A map of headers as the host lays it out, read in place: one block of memory, no copy of each name and value.
+//! Asks the host for maps of headers, and sends replies: as one block of memory each, without a copy of each name and value.
 //!
-//! The SDK's own reading makes two allocations for every header of every request. Names and values stay bytes; what they
-//! mean is known elsewhere.
+//! The SDK's own reading makes two allocations for every header of every request. What stands where in a block is known in
+//! [`gateway::header_block`].
 
 use std::borrow::Cow;
 
+use gateway::header_block::{self, Pair};
 use proxy_wasm::types::MapType;
-
-/// Bytes of a length in the host's layout.
-const LENGTH_BYTES: usize = 4;
 
 /// A map of headers, as it was when it was asked for.
 pub struct HeaderBlock(Vec<u8>);
@@ -20,60 +18,16 @@ impl HeaderBlock {
     }
 
     /// Names and values in their order. Nothing when the layout is broken: half a request is no request.
-    pub fn pairs(&self) -> Vec<(&[u8], &[u8])> {
-        read(&self.0).unwrap_or_default()
+    pub fn pairs(&self) -> Vec<Pair<'_>> {
+        header_block::read(&self.0).unwrap_or_default()
     }
-}
-
-/// The layout: how many, the lengths of every name and value, then names and values, each ended by a zero byte.
-fn read(block: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
-    let (count, rest) = length(block)?;
-    let (mut lengths, mut texts) = rest.split_at_checked(count.checked_mul(2 * LENGTH_BYTES)?)?;
-    let mut pairs = Vec::with_capacity(count);
-    while !lengths.is_empty() {
-        let (name_length, rest) = length(lengths)?;
-        let (value_length, rest) = length(rest)?;
-        lengths = rest;
-        let (name, rest) = text(texts, name_length)?;
-        let (value, rest) = text(rest, value_length)?;
-        texts = rest;
-        pairs.push((name, value));
-    }
-    Some(pairs)
-}
-
-fn length(bytes: &[u8]) -> Option<(usize, &[u8])> {
-    let (length, rest) = bytes.split_first_chunk()?;
-    Some((usize::try_from(u32::from_le_bytes(*length)).ok()?, rest))
-}
-
-fn text(bytes: &[u8], length: usize) -> Option<(&[u8], &[u8])> {
-    let (text, rest) = bytes.split_at_checked(length)?;
-    Some((text, rest.get(1..)?))
 }
 
 /// Sends a reply on the stream in whose context the host is. Without a body when that is empty.
 pub fn reply(status: u16, headers: &[(&str, Cow<'_, str>)], body: &[u8]) {
-    if let Some(headers) = written(headers) {
+    if let Some(headers) = header_block::write(headers) {
         abi::send_reply(status, &headers, body);
     }
-}
-
-/// The layout again; none: longer than it can be.
-fn written(pairs: &[(&str, Cow<'_, str>)]) -> Option<Vec<u8>> {
-    let texts = pairs.iter().flat_map(|(name, value)| [*name, &**value]);
-    let bytes = |text: &str| text.len().saturating_add(LENGTH_BYTES + 1);
-    let room = texts.clone().map(bytes).sum::<usize>();
-    let mut block = Vec::with_capacity(room.saturating_add(LENGTH_BYTES));
-    block.extend(u32::try_from(pairs.len()).ok()?.to_le_bytes());
-    for text in texts.clone() {
-        block.extend(u32::try_from(text.len()).ok()?.to_le_bytes());
-    }
-    for text in texts {
-        block.extend_from_slice(text.as_bytes());
-        block.push(0);
-    }
-    Some(block)
 }
 
 #[expect(

@@ -37,7 +37,10 @@ pub mod engine_model;
 pub mod exchange;
 pub mod feed;
 pub mod gate;
+pub mod header_block;
 pub mod host;
+#[cfg(feature = "fuzzing")]
+pub mod parsers;
 mod percent;
 pub mod planted;
 pub mod policy;

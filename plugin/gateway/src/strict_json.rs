@@ -49,6 +49,30 @@ impl<'a> Object<'a> {
     }
 }
 
+impl From<Json<'_>> for serde_json::Value {
+    fn from(value: Json<'_>) -> Self {
+        match value {
+            Json::Null => Self::Null,
+            Json::Bool(value) => value.into(),
+            Json::Unsigned(value) => value.into(),
+            Json::Negative(value) => value.into(),
+            Json::Float(value) => value.into(),
+            Json::String(text) => text.into(),
+            Json::Array(values) => values.into_iter().collect(),
+            Json::Object(object) => object.into(),
+        }
+    }
+}
+
+impl From<Object<'_>> for serde_json::Value {
+    fn from(object: Object<'_>) -> Self {
+        let members = object.0.into_iter();
+        members
+            .map(|(name, value)| (name.into_owned(), Self::from(value)))
+            .collect()
+    }
+}
+
 /// Parses `bytes` as exactly one JSON object, itself the first of at most `max_nesting` levels.
 ///
 /// # Errors

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 /// The bytes that `text` stands for. `None` when it is not canonical base64url without padding.
-pub(super) fn base64url(text: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn base64url(text: &[u8]) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok()
 }
 

@@ -9,7 +9,7 @@ mod algorithm;
 mod claims;
 pub mod config;
 mod der;
-mod encoding;
+pub(crate) mod encoding;
 mod error;
 mod fetched;
 mod identity;

@@ -84,7 +84,7 @@ pub enum Outcome {
 /// A document that cannot be read, for the operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Corrupt {
-    /// The engine's key.
+    /// The engine's key, for a line of the log: control characters in it are escaped.
     pub key: String,
     /// Why it cannot be read.
     pub error: DocumentError,
@@ -94,7 +94,8 @@ impl Corrupt {
     /// The report of `error` in the document under `key`.
     #[must_use]
     pub fn new(key: &[u8], error: DocumentError) -> Box<Self> {
-        let key = String::from_utf8_lossy(key).into_owned();
+        // Whoever can write to the engine must not be able to write lines of the log.
+        let key = String::from_utf8_lossy(key).escape_debug().to_string();
         Box::new(Self { key, error })
     }
 }
@@ -106,4 +107,24 @@ pub enum Written {
     Done,
     /// By an earlier request with the same idempotency key.
     ReplayedByKey,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_in_a_report_makes_no_line_of_its_own() {
+        for (key, told) in [
+            (
+                &b"/points/1/account/acme/0ab/caf%C3%A9"[..],
+                "/points/1/account/acme/0ab/caf%C3%A9",
+            ),
+            (b"a\r\nb", "a\\r\\nb"),
+            (b"\x1b[2J\0", "\\u{1b}[2J\\0"),
+            (b"\xff", "\u{fffd}"),
+        ] {
+            assert_eq!(Corrupt::new(key, DocumentError::ForeignKey).key, told);
+        }
+    }
 }

@@ -8,8 +8,9 @@ use prost_types::{ListValue, Struct, Value as ProtoValue, value::Kind};
 use serde_json::{Map, Number, Value};
 
 use crate::config_error::ConfigError;
+use crate::strict_json::parse_object;
 
-/// How deep a Struct may nest: deeper is no configuration of ours, and the walk below must end.
+/// How deep a document may nest: deeper is no configuration of ours, and the walk below must end.
 const MAX_NESTING: usize = 32;
 
 /// The largest whole number up to which a protobuf number holds every whole number exactly: 2^53.
@@ -27,7 +28,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<Value, ConfigError> {
     // rest does not have.
     match Struct::decode(bytes) {
         Ok(document) => object(document, MAX_NESTING),
-        Err(_) => serde_json::from_slice(bytes)
+        // An object that names a member twice would otherwise count by the last one, and the first be silently void.
+        Err(_) => parse_object(bytes, MAX_NESTING)
+            .map(Value::from)
             .map_err(|error| ConfigError::new("", format!("is not JSON: {error}"))),
     }
 }

@@ -213,6 +213,25 @@ fn what_is_no_document_is_refused() {
     assert_eq!(error.path, "realm");
 }
 
+#[test]
+fn nothing_is_named_twice() {
+    for (once, twice) in [
+        // The second list would leave the first one's rules out.
+        ("\"engine\":", "\"rules\":[],\"rules\":[],\"engine\":"),
+        ("\"engine\":", "\"engine\":{},\"engine\":"),
+        (
+            "\"clusters\":",
+            "\"max_batch\":1,\"max_\\u0062atch\":2,\"clusters\":",
+        ),
+    ] {
+        let text = minimal().to_string();
+        assert!(Config::parse(text.as_bytes()).is_ok());
+        let text = text.replacen(once, twice, 1);
+        let error = Config::parse(text.as_bytes()).expect_err(twice);
+        assert!(error.to_string().contains("twice"), "{twice}: {error}");
+    }
+}
+
 fn set(document: &mut Value, pointer: &str, value: Value) {
     let (parent, name) = pointer.rsplit_once('/').unwrap();
     match document.pointer_mut(parent).unwrap() {

@@ -59,7 +59,7 @@ impl Record {
         self.lease_until_ms <= now_ms || self.lease_until_ms > now_ms.saturating_add(LEASE_MS)
     }
 
-    pub(super) fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let mut bytes = vec![FORMAT];
         bytes.extend_from_slice(&self.holder);
         bytes.extend_from_slice(&self.beat);
@@ -77,7 +77,7 @@ impl Record {
         bytes
     }
 
-    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         let (&format, rest) = bytes.split_first()?;
         let (&holder, rest) = rest.split_first_chunk()?;
         let (&beat, rest) = rest.split_first_chunk()?;

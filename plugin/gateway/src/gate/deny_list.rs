@@ -193,7 +193,9 @@ impl EnginePart {
                 }
                 None => {
                     host.count(Counter::DenyListFailures);
+                    // Whoever can write to the engine must not be able to write lines of the log.
                     let key = String::from_utf8_lossy(key);
+                    let key = key.escape_debug();
                     let line = format!("the deny-list's key {ROOT}{key} makes no sense");
                     host.log(Severity::Error, &line);
                 }
@@ -235,12 +237,12 @@ impl Reading {
 }
 
 /// One key of the engine's part: whose tokens, and which.
-struct Entry {
-    issuer: String,
-    what: What,
+pub(crate) struct Entry {
+    pub(crate) issuer: String,
+    pub(crate) what: What,
 }
 
-enum What {
+pub(crate) enum What {
     TokenId(Box<str>),
     Subject(Box<str>),
     IssuedBefore(i64),
@@ -248,7 +250,7 @@ enum What {
 
 impl Entry {
     /// `{issuer}/jti/{id}`, `{issuer}/sub/{subject}` or `{issuer}/issued-before/{seconds}`, each part percent-encoded.
-    fn of(key: &[u8]) -> Option<Self> {
+    pub(crate) fn of(key: &[u8]) -> Option<Self> {
         let mut parts = key.split(|&byte| byte == b'/');
         let (issuer, kind, value) = (parts.next()?, parts.next()?, parts.next()?);
         if parts.next().is_some() {

@@ -7,10 +7,10 @@
 mod admission;
 mod budget;
 mod cache;
-mod deny_list;
+pub(crate) mod deny_list;
 mod fetch;
 mod key_sources;
-mod polled;
+pub(crate) mod polled;
 #[cfg(test)]
 mod tests;
 

@@ -5,7 +5,7 @@
 //! itself, so a VM that dies in the middle holds up nobody for long. Fetches are spread by jitter, failures are repeated
 //! at growing pauses, and what was fetched last stays until something newer comes. Knows neither what is fetched nor how.
 
-mod record;
+pub(crate) mod record;
 #[cfg(test)]
 mod tests;
 

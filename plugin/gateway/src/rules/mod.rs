@@ -6,7 +6,7 @@
 
 pub mod config;
 mod operations;
-mod path;
+pub(crate) mod path;
 mod pattern;
 mod requirement;
 pub mod scope;

@@ -87,14 +87,14 @@ impl std::error::Error for Ambiguity {}
 ///
 /// One trailing slash is allowed and means nothing: servers differ on whether `/a/` is `/a`, so both are judged alike.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Path<'a> {
+pub(crate) struct Path<'a> {
     /// Decoded, with its slashes; none of them was escaped.
     decoded: Cow<'a, str>,
 }
 
 impl<'a> Path<'a> {
     /// Reads `:path` up to its first `?`.
-    pub(super) fn read(raw: &'a [u8]) -> Result<Self, Ambiguity> {
+    pub(crate) fn read(raw: &'a [u8]) -> Result<Self, Ambiguity> {
         let path = raw.split(|&byte| byte == b'?').next().unwrap_or_default();
         if !path.starts_with(b"/") {
             return Err(Ambiguity::NotAbsolute);
@@ -117,7 +117,7 @@ impl<'a> Path<'a> {
     }
 
     /// The segments, none of them empty.
-    pub(super) fn segments(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn segments(&self) -> impl Iterator<Item = &str> {
         // The root has no segment, and splitting nothing would yield an empty one.
         let bare = Some(self.bare()).filter(|bare| !bare.is_empty());
         bare.into_iter().flat_map(|bare| bare.split('/'))

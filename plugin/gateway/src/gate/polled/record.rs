@@ -56,7 +56,7 @@ impl Ending {
 
 /// What is known of the thing. Times are milliseconds since the epoch, 0 is never.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Record {
+pub(crate) struct Record {
     /// Which value is held; 0 is none.
     pub(super) generation: u64,
     /// When the last successful fetch ended.
@@ -80,7 +80,7 @@ pub(super) struct Record {
 }
 
 impl Record {
-    pub(super) fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let mut bytes = vec![FORMAT, self.ending.number()];
         bytes.extend_from_slice(&self.failures.to_be_bytes());
         bytes.extend_from_slice(&self.generation.to_be_bytes());
@@ -98,7 +98,7 @@ impl Record {
         bytes
     }
 
-    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         let (&[format, ending], rest) = bytes.split_first_chunk()?;
         let (failures, rest) = rest.split_first_chunk()?;
         let (generation, rest) = rest.split_first_chunk()?;

@@ -171,6 +171,7 @@ fn entries_that_make_no_sense_are_told_and_left_out() {
         format!("{issuer}/kid/a"),
         format!("{issuer}/issued-before/soon"),
         format!("{issuer}/issued-before/253402300800"),
+        format!("{issuer}/kid/a\r\u{1b}[2J{{\"decision\":\"allow\"}}"),
     ] {
         let key = format!("/points/1/revoked/{odd}");
         world.engine.put(key.as_bytes(), b"");
@@ -186,7 +187,9 @@ fn entries_that_make_no_sense_are_told_and_left_out() {
     let told = lines
         .iter()
         .filter(|(_, line)| line.contains("makes no sense"));
-    assert_eq!(told.count(), 8);
+    assert_eq!(told.clone().count(), 9);
+    let controls = |(_, line): &&(_, String)| line.chars().any(char::is_control);
+    assert_eq!(told.filter(controls).count(), 0);
 }
 
 #[test]
