@@ -9,6 +9,7 @@ mod answers;
 mod book;
 mod commits;
 mod lists;
+mod lives;
 mod reads;
 mod refusals;
 mod told;

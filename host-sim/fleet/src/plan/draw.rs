@@ -7,6 +7,10 @@ use crate::random::Random;
 /// The operations that a conflict may be with lie at most so many operations back.
 const CONFLICT_WITHIN: u64 = 40;
 
+/// Nothing goes wrong before, in microseconds: a gateway that never read its deny-list lets nobody in, and a world of
+/// nothing but that shows nothing.
+const QUIET_US: u64 = 300_000;
+
 /// Tenants of so many customers are not listed.
 const MANY_CUSTOMERS: u32 = 1_000;
 
@@ -220,8 +224,9 @@ fn faults(
     let rate = random.one_of(&rates(kind)) * u64::from(operations);
     // What is left over comes by chance.
     let number = rate / 10_000 + u64::from(random.below(10_000) < rate % 10_000);
+    let quiet_us = QUIET_US.min(end_us / 8);
     for _ in 0..number {
-        let at_us = random.below(end_us);
+        let at_us = quiet_us + random.below(end_us - quiet_us);
         if let Some(fault) = fault(kind, profile, random) {
             events.push(event(at_us, What::Fault(fault)));
         }

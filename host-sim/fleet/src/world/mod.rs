@@ -11,6 +11,7 @@ mod engine;
 mod mishaps;
 mod rest;
 mod seats;
+mod streams;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
@@ -21,8 +22,9 @@ use host::{CallResponse, Plugin, Program};
 use serde_json::json;
 
 use self::clients::Open;
-use self::engine::{Engine, Stream};
+use self::engine::Engine;
 use self::seats::{Gateway, Seat};
+use self::streams::Stream;
 use crate::audit::Auditor;
 use crate::checks::{Check, Violation};
 use crate::clock::{GatewayClock, Time};
@@ -95,8 +97,6 @@ pub(crate) struct World<'p> {
     auditor: Auditor,
     trace: Trace,
     statuses: std::collections::BTreeMap<u16, u64>,
-    /// The end has come: nothing goes wrong any more.
-    resting: bool,
 }
 
 type Slot = usize;
@@ -218,7 +218,6 @@ impl<'p> World<'p> {
             auditor,
             trace,
             statuses: std::collections::BTreeMap::new(),
-            resting: false,
         }
     }
 

@@ -29,7 +29,6 @@ const MAX_QUEUED: usize = 1_000;
 
 impl World<'_> {
     pub(super) fn rest(&mut self) {
-        self.resting = true;
         for seat in &mut self.seats {
             seat.fates.clear();
         }
