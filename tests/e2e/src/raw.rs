@@ -49,6 +49,27 @@ impl Connection {
         self.stream.shutdown(Shutdown::Write)
     }
 
+    /// Breaks the connection off: a reset instead of an orderly end, whatever is still under way.
+    ///
+    /// # Errors
+    /// When the connection is gone.
+    ///
+    /// # Panics
+    /// Outside of a test's [`run`](crate::run).
+    pub fn abort(self) -> io::Result<()> {
+        self.stream.set_nonblocking(true)?;
+        tokio::net::TcpStream::from_std(self.stream)?.set_zero_linger()
+    }
+
+    /// Reads a few bytes of what comes and keeps nothing of them: how many there were, 0 at the end.
+    ///
+    /// # Errors
+    /// When nothing comes within the bound.
+    pub fn sip(&mut self, most: usize) -> io::Result<usize> {
+        let mut part = vec![0; most];
+        self.stream.read(&mut part)
+    }
+
     /// Reads one final HTTP/1.1 answer. `None`: the peer closed the connection instead.
     ///
     /// # Errors

@@ -41,4 +41,4 @@ pub use plugin::{committed_plugin, dev_plugin, local_issuer};
 pub use ports::Port;
 pub use process::{Command, Process};
 pub use stats::Stats;
-pub use sys::{interrupted, stop_on_signals};
+pub use sys::{interrupted, raise_file_limit, stop_on_signals};

@@ -10,7 +10,9 @@ mod foreign;
 mod host_calls;
 mod request_ids;
 mod requests;
+mod transcripts;
 mod upstreams;
+mod workers;
 
 use common::client::send;
 use common::upstream::Upstream;
