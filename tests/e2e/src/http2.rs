@@ -4,6 +4,7 @@
 //! window and answers nothing by itself: a test decides that. Heads are written without Huffman and without the dynamic
 //! table, which the peer is told not to use either.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -180,6 +181,13 @@ impl Received {
             .flatten()
     }
 
+    /// Whether the peer says with it that it ends the connection for something that we did.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        let code = self.payload.get(4..8).unwrap_or_default();
+        self.kind == kind::GOAWAY && code.iter().any(|byte| *byte != 0)
+    }
+
     /// Whether it is the last one of its stream.
     #[must_use]
     pub fn ends_stream(&self) -> bool {
@@ -241,7 +249,43 @@ fn digits(bytes: &[u8]) -> Option<u16> {
 #[derive(Debug)]
 pub struct Http2 {
     stream: TcpStream,
+    incoming: Incoming,
+}
+
+/// What was read: frames, and the bytes of one that is not whole.
+#[derive(Debug, Default)]
+struct Incoming {
     ahead: Vec<u8>,
+    frames: VecDeque<Received>,
+}
+
+impl Incoming {
+    /// Takes more bytes in. Whether the peer still wants to hear: not when it said goodbye for a reason.
+    fn take_in(&mut self, bytes: &[u8]) -> bool {
+        self.ahead.extend_from_slice(bytes);
+        let (mut start, mut welcome) = (0, true);
+        while let Some((received, length)) = first(&self.ahead[start..]) {
+            start += length;
+            welcome &= !received.is_refusal();
+            self.frames.push_back(received);
+        }
+        self.ahead.drain(..start);
+        welcome
+    }
+}
+
+/// The first frame and how many bytes it takes, when it is whole.
+fn first(bytes: &[u8]) -> Option<(Received, usize)> {
+    let head: [u8; HEAD_BYTES] = bytes.get(..HEAD_BYTES)?.try_into().ok()?;
+    let [a, b, c, kind, flags, stream @ ..] = head;
+    let end = HEAD_BYTES + u32::from_be_bytes([0, a, b, c]) as usize;
+    let received = Received {
+        kind,
+        flags,
+        stream: u32::from_be_bytes(stream) & 0x7FFF_FFFF,
+        payload: bytes.get(HEAD_BYTES..end)?.to_vec(),
+    };
+    Some((received, end))
 }
 
 impl Http2 {
@@ -254,7 +298,7 @@ impl Http2 {
         stream.set_nodelay(true)?;
         let mut http2 = Self {
             stream,
-            ahead: Vec::new(),
+            incoming: Incoming::default(),
         };
         let pairs = [&[(setting::HEADER_TABLE_SIZE, 0)], pairs].concat();
         http2.send(&[PREFACE, &settings(&pairs)].concat()).await?;
@@ -277,20 +321,21 @@ impl Http2 {
         bounded(self.stream.write_all(bytes)).await
     }
 
-    /// Writes bytes and keeps what comes meanwhile, until all is written or the peer has closed the connection: then
-    /// `false`.
+    /// Writes bytes and keeps what comes meanwhile, until all is written or the peer has closed the connection or said
+    /// goodbye for a reason: then `false`.
     ///
     /// # Errors
     /// When the peer neither takes nor sends anything for a minute.
     pub async fn pour(&mut self, bytes: &[u8]) -> io::Result<bool> {
         let (mut from, mut to) = self.stream.split();
-        let ahead = &mut self.ahead;
+        let incoming = &mut self.incoming;
         let reading = async {
             let mut part = vec![0; READ_BYTES];
             loop {
                 match from.read(&mut part).await {
                     Ok(0) | Err(_) => return false,
-                    Ok(length) => ahead.extend_from_slice(&part[..length]),
+                    Ok(length) if !incoming.take_in(&part[..length]) => return false,
+                    Ok(_) => {}
                 }
             }
         };
@@ -317,7 +362,7 @@ impl Http2 {
     /// When nothing comes for a minute.
     pub async fn read(&mut self) -> io::Result<Option<Received>> {
         loop {
-            if let Some(received) = self.take() {
+            if let Some(received) = self.incoming.frames.pop_front() {
                 return Ok(Some(received));
             }
             let mut part = vec![0; READ_BYTES];
@@ -325,23 +370,9 @@ impl Http2 {
             match bounded(self.stream.read(&mut part)).await {
                 Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(error),
                 Ok(0) | Err(_) => return Ok(None),
-                Ok(length) => self.ahead.extend_from_slice(&part[..length]),
+                Ok(length) => drop(self.incoming.take_in(&part[..length])),
             }
         }
-    }
-
-    fn take(&mut self) -> Option<Received> {
-        let head: [u8; HEAD_BYTES] = self.ahead.get(..HEAD_BYTES)?.try_into().ok()?;
-        let [a, b, c, kind, flags, stream @ ..] = head;
-        let length = u32::from_be_bytes([0, a, b, c]) as usize;
-        let payload = self.ahead.get(HEAD_BYTES..HEAD_BYTES + length)?.to_vec();
-        self.ahead.drain(..HEAD_BYTES + length);
-        Some(Received {
-            kind,
-            flags,
-            stream: u32::from_be_bytes(stream) & 0x7FFF_FFFF,
-            payload,
-        })
     }
 
     /// Reads until the answer on `stream` is whole: its status, and its body. None when it was reset or the connection
@@ -352,6 +383,9 @@ impl Http2 {
     pub async fn answer(&mut self, stream: u32) -> io::Result<Option<(u16, Vec<u8>)>> {
         let (mut status, mut body) = (None, Vec::new());
         while let Some(received) = self.read().await? {
+            if received.is_refusal() {
+                return Ok(None);
+            }
             self.oblige(&received).await;
             if received.stream != stream {
                 continue;
@@ -391,16 +425,18 @@ impl Http2 {
         let _ = self.send(&reply).await;
     }
 
-    /// Reads to the end of the connection: the frames that came. A peer that goes on is an error.
+    /// Reads until the peer ends the connection or says goodbye for a reason, which is the same with a word: it takes
+    /// nothing more then, and waits only for its words to arrive.
     ///
     /// # Errors
-    /// When it is still open after a minute without a frame.
-    pub async fn rest(&mut self) -> io::Result<Vec<Received>> {
-        let mut frames = Vec::new();
+    /// When it does neither, and nothing comes for a minute.
+    pub async fn ended(&mut self) -> io::Result<()> {
         while let Some(received) = self.read().await? {
-            frames.push(received);
+            if received.is_refusal() {
+                break;
+            }
         }
-        Ok(frames)
+        Ok(())
     }
 }
 

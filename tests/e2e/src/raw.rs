@@ -61,6 +61,21 @@ impl Connection {
         tokio::net::TcpStream::from_std(self.stream)?.set_zero_linger()
     }
 
+    /// Sends bytes while an answer is awaited, and ends the connection with it: for more than a peer cares to read before it
+    /// refuses. `None`: the peer closed the connection instead.
+    ///
+    /// # Errors
+    /// As [`Connection::read`].
+    pub fn exchange(mut self, bytes: Vec<u8>) -> io::Result<Option<Answer>> {
+        let mut writer = self.stream.try_clone()?;
+        let writing = std::thread::spawn(move || writer.write_all(&bytes));
+        let answer = self.read();
+        // Whatever has not been sent by now is not wanted. That the peer has closed already is no error.
+        let _ = self.stream.shutdown(Shutdown::Both);
+        drop(writing.join());
+        answer
+    }
+
     /// Reads a few bytes of what comes and keeps nothing of them: how many there were, 0 at the end.
     ///
     /// # Errors

@@ -55,7 +55,7 @@ fn clients_that_leave_in_the_middle_of_an_answer(on: Combination) {
 }
 
 fn floods_over_http2(on: Combination) {
-    run(withstand(on, Bounds::USUAL, hostile::floods::all));
+    run(withstand(on, Bounds::USUAL.rounds(1), hostile::floods::all));
 }
 
 fn windows_that_stay_shut(on: Combination) {

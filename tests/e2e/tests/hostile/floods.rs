@@ -9,7 +9,7 @@ use testbed::GatewayKind;
 use super::scene::Scene;
 
 /// Connections of each flood.
-const CONNECTIONS: usize = 4;
+const CONNECTIONS: usize = 2;
 /// Frames on each connection.
 const FRAMES: usize = 20_000;
 /// Streams that are opened and reset at once: well over what Envoy and `host-sim` let pass.
@@ -73,7 +73,7 @@ async fn one(scene: &Scene<'_>, flood: &Flood, number: usize, get: &[(&str, &[u8
         }
     }
     // It is hung up on, with or without a word.
-    if let Err(error) = http2.rest().await {
+    if let Err(error) = http2.ended().await {
         panic!("{what}: {error}");
     }
 }

@@ -8,7 +8,7 @@ use e2e::{Call, Connection, Version, post_head};
 use super::scene::Scene;
 
 /// How often all shapes are tried.
-const TIMES: usize = 10;
+const TIMES: usize = 3;
 const ENTRY: &str = r#"{"points":1}"#;
 
 /// What may come of a shape.
@@ -16,7 +16,7 @@ const ENTRY: &str = r#"{"points":1}"#;
 enum Cut {
     /// 400, and the connection ends.
     Refused,
-    /// Either so, or it is one request and the next one follows.
+    /// Either so, or it is one request, and nothing or the next one follows.
     OnceAtMost,
 }
 
@@ -27,16 +27,21 @@ pub async fn shapes(scene: &mut Scene<'_>) {
     let path = format!("/customer/{smuggled}/addPoints");
     let inner = format!("{}{ENTRY}", post_head(&path, &scene.token, &length));
     for _ in 0..TIMES {
+        let mut wrong = Vec::new();
         for (name, bytes, cut) in table(&inner, &scene.token) {
             let what = format!("{on}: {name}");
             let statuses = say(scene, &what, &bytes);
             let right = match (cut, &statuses[..]) {
-                (_, [400] | [501]) => true,
-                (Cut::OnceAtMost, [_, 404] | []) => true,
+                (_, [400 | 426 | 501]) => true,
+                // The client's own next request is the second, and nothing else is.
+                (Cut::OnceAtMost, [] | [_] | [_, 404]) => true,
                 _ => false,
             };
-            assert!(right, "{what}: {statuses:?}");
+            if !right {
+                wrong.push(format!("{what}: {statuses:?}"));
+            }
         }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
         scene.others.progress(1).await;
     }
     let mut client = scene.client(Version::Http1).await;
@@ -105,10 +110,16 @@ fn table(inner: &str, token: &str) -> Vec<(String, Vec<u8>, Cut)> {
         "transfer\u{2d}encoding: \"chunked\"\r\n",
     ] {
         let head = post(&format!("{encoding}content-length: {}\r\n", both.len()));
+        // A line that begins with a space goes on with the one before it, where that is allowed at all: then the length counts.
+        let cut = if encoding.starts_with(' ') {
+            Cut::OnceAtMost
+        } else {
+            Cut::Refused
+        };
         shape(
             &format!("{encoding:?} and a length"),
             format!("{head}{both}"),
-            Cut::Refused,
+            cut,
         );
     }
     for length in [
@@ -138,11 +149,16 @@ fn table(inner: &str, token: &str) -> Vec<(String, Vec<u8>, Cut)> {
         "",
         "g",
     ] {
-        let body = format!("{chunk}\r\n{}\r\n0\r\n\r\n{inner}", &ENTRY[..5]);
+        let body = format!("{chunk}\r\n{}\r\n0\r\n\r\n", &ENTRY[..5]);
         shape(
             &format!("a chunk of size {chunk:?}"),
             format!("{}{body}", post(chunked)),
-            Cut::Refused,
+            // White space behind a size is let pass by some.
+            if chunk.starts_with('5') {
+                Cut::OnceAtMost
+            } else {
+                Cut::Refused
+            },
         );
     }
     for (name, body) in [
@@ -163,11 +179,7 @@ fn table(inner: &str, token: &str) -> Vec<(String, Vec<u8>, Cut)> {
             format!("c;x=\n{size:x}\r\n{ENTRY}\r\n0\r\n\r\n"),
         ),
     ] {
-        shape(
-            name,
-            format!("{}{body}{inner}", post(chunked)),
-            Cut::Refused,
-        );
+        shape(name, format!("{}{body}", post(chunked)), Cut::OnceAtMost);
     }
     let head = post(&format!("content-length: {}\r\n", ENTRY.len()));
     let folded = head.replace(
@@ -191,7 +203,7 @@ fn table(inner: &str, token: &str) -> Vec<(String, Vec<u8>, Cut)> {
     );
     shape(
         "a carriage return in a field",
-        format!("{returned}{ENTRY}{inner}"),
+        format!("{returned}{ENTRY}"),
         Cut::OnceAtMost,
     );
     shape(

@@ -73,7 +73,11 @@ impl Transcript {
     }
 
     /// The same call with each of the two variables outside of memory.
-    pub fn bytes_nowhere(&mut self, call: &str, make: impl Fn(*mut *mut u8, *mut usize) -> u32) {
+    pub fn bytes_nowhere(
+        &mut self,
+        call: &str,
+        mut make: impl FnMut(*mut *mut u8, *mut usize) -> u32,
+    ) {
         let (mut data, mut size) = (null_mut(), 0);
         let no_address = make(OUTSIDE as *mut *mut u8, &mut size);
         self.status(&format!("{call}, address outside"), no_address);
