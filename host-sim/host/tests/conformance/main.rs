@@ -10,7 +10,6 @@ mod foreign;
 mod host_calls;
 mod request_ids;
 mod requests;
-mod transcripts;
 mod upstreams;
 mod workers;
 
