@@ -7,28 +7,55 @@
 mod hostile {
     pub mod bystander;
     pub mod crowd;
+    pub mod history;
     pub mod leaving;
     pub mod scene;
     pub mod slow;
 }
 
-use e2e::{Combination, on_every_gateway, run};
+use e2e::{Combination, run};
 use hostile::scene::{Bounds, withstand};
 
-on_every_gateway!(
-    bodies_and_heads_that_come_byte_by_byte,
-    clients_that_reset_their_requests,
-    ten_thousand_idle_connections,
-);
+#[test]
+fn bodies_and_heads_byte_by_byte_in_envoy() {
+    bodies_and_heads_that_come_byte_by_byte(Combination::ENVOY_EMBEDDED);
+}
+
+#[test]
+fn bodies_and_heads_byte_by_byte_in_host_sim() {
+    bodies_and_heads_that_come_byte_by_byte(Combination::HOST_SIM_EMBEDDED);
+}
+
+#[test]
+fn clients_that_reset_their_requests() {
+    let attack = hostile::leaving::requests;
+    run(withstand(
+        Combination::ENVOY_EMBEDDED,
+        Bounds::USUAL,
+        attack,
+    ));
+}
+
+#[test]
+fn clients_that_leave_in_the_middle_of_an_answer() {
+    let attack = hostile::leaving::answers;
+    run(withstand(
+        Combination::ENVOY_EMBEDDED,
+        Bounds::USUAL,
+        attack,
+    ));
+}
+
+#[test]
+fn ten_thousand_idle_connections() {
+    let attack = hostile::crowd::idle;
+    run(withstand(
+        Combination::ENVOY_EMBEDDED,
+        Bounds::CROWD,
+        attack,
+    ));
+}
 
 fn bodies_and_heads_that_come_byte_by_byte(on: Combination) {
     run(withstand(on, Bounds::USUAL, hostile::slow::dribble));
-}
-
-fn clients_that_reset_their_requests(on: Combination) {
-    run(withstand(on, Bounds::USUAL, hostile::leaving::requests));
-}
-
-fn ten_thousand_idle_connections(on: Combination) {
-    run(withstand(on, Bounds::CROWD, hostile::crowd::idle));
 }

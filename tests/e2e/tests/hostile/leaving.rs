@@ -1,4 +1,4 @@
-//! Clients that break off: after the head, in the body, while the filter waits for the engine.
+//! Clients that break off: after the head, in the body, while the filter waits for the engine, while the answer is written.
 //!
 //! Over HTTP/1.1 the connection is reset, over HTTP/2 the stream. What was asked for by then is done once or not at all, and
 //! the same id sent again settles it.
@@ -6,6 +6,7 @@
 use e2e::http2::{self, Http2};
 use e2e::{Call, Connection, Version, post_head};
 
+use super::history;
 use super::scene::Scene;
 
 /// Connections that are reset at each stage.
@@ -13,6 +14,10 @@ const CONNECTIONS: usize = 60;
 /// Connections over HTTP/2, and streams on each: fewer than a server takes for a flood of resets.
 const MULTIPLEXED: usize = 20;
 const STREAMS: u32 = 60;
+/// Answers that are broken off in each way.
+const ANSWERS: usize = 30;
+/// What is read of them before: less than a tenth of one.
+const SIP_BYTES: usize = 32 * 1024;
 /// Requests that are sent again at once.
 const TOGETHER: usize = 100;
 
@@ -113,4 +118,68 @@ async fn settle(scene: &Scene<'_>, whole: &str, half: &str, ids: &[String]) {
 
 fn entry(id: &str) -> String {
     format!(r#"{{"id":"{id}","points":1}}"#)
+}
+
+/// Long answers that are broken off after their beginning.
+pub async fn answers(scene: &mut Scene<'_>) {
+    let expected = history::prepare(scene).await;
+    let path = format!("/reward-points/customer/{}/summary", history::CUSTOMER);
+    let ask = format!(
+        "GET {path} HTTP/1.1\r\nhost: gateway\r\nauthorization: Bearer {}\r\n\r\n",
+        scene.token
+    );
+    for number in 0..ANSWERS {
+        let mut connection = Connection::open(scene.stack.address()).expect("connect");
+        connection.send(&ask).expect("sent");
+        let read = connection
+            .sip(SIP_BYTES)
+            .expect("the beginning of an answer");
+        assert!(read > 0, "{}: no answer", scene.on());
+        if number % 2 == 0 {
+            connection.abort().expect("reset");
+        }
+    }
+    scene.others.progress(1).await;
+    let bearer = format!("Bearer {}", scene.token);
+    let fields = http2::request("GET", &path, &bearer);
+    let mut http2 = Http2::open(scene.stack.address(), &[])
+        .await
+        .expect("connect");
+    let last = 2 * ANSWERS as u32 + 1;
+    for stream in (1..last).step_by(2) {
+        http2
+            .pour(&http2::headers(stream, &fields, true))
+            .await
+            .expect("sent");
+        // The beginning of its body, as far as the window goes, and then no more of it.
+        loop {
+            let received = http2.read().await.expect("a frame").expect("a frame");
+            if received.kind == http2::kind::DATA && received.stream == stream {
+                let more = http2::window(0, received.payload.len() as u32);
+                http2.send(&more).await.expect("sent");
+                break;
+            }
+            if received.kind == http2::kind::DATA && !received.payload.is_empty() {
+                let more = http2::window(0, received.payload.len() as u32);
+                http2.send(&more).await.expect("sent");
+            }
+        }
+        http2.pour(&http2::reset(stream)).await.expect("reset");
+    }
+    // The same connection still carries a whole answer to whoever reads it.
+    http2
+        .pour(&http2::headers(last, &fields, true))
+        .await
+        .expect("sent");
+    let answer = http2
+        .answer(last)
+        .await
+        .expect("an answer")
+        .expect("an answer");
+    assert_eq!(answer.0, 200, "{}", scene.on());
+    assert!(
+        answer.1 == expected.as_bytes(),
+        "{}: another summary",
+        scene.on()
+    );
 }
