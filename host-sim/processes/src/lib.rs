@@ -20,5 +20,5 @@ pub use http::{Request, Response, exchange};
 pub use ports::Port;
 pub use process::{Command, Process};
 pub use stats::Stats;
-pub use sys::{interrupted, stop_on_signals};
+pub use sys::{interrupted, raise_file_limit, stop_on_signals};
 pub use work_dir::WorkDir;

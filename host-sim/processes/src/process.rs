@@ -75,6 +75,20 @@ impl Process {
         self.child.id()
     }
 
+    /// How many bytes of memory it has in use, as the kernel counts resident pages.
+    ///
+    /// # Errors
+    /// [`Error::File`] when it is gone.
+    pub fn resident_bytes(&self) -> Result<u64> {
+        let file = PathBuf::from(format!("/proc/{}/status", self.pid()));
+        let status = std::fs::read_to_string(&file).map_err(Error::file("read", &file))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let number = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        let kibibytes: Option<u64> = number.and_then(|number| number.trim().parse().ok());
+        // A process that has ended and was not waited for has no such line, and uses nothing.
+        Ok(kibibytes.unwrap_or(0).saturating_mul(1024))
+    }
+
     /// The file with everything that it wrote.
     #[must_use]
     pub fn log_path(&self) -> &Path {

@@ -1,5 +1,5 @@
-//! The few system calls that the standard library lacks: process-group signals, death with the parent, and
-//! noticing SIGINT and SIGTERM. All `unsafe` of this crate is in this file.
+//! The few system calls that the standard library lacks: process-group signals, death with the parent, noticing SIGINT and
+//! SIGTERM, and the limit on open files. All `unsafe` of this crate is in this file.
 #![allow(
     unsafe_code,
     reason = "signals, prctl and pre_exec have no safe form in the standard library"
@@ -73,6 +73,28 @@ pub fn stop_on_signals() {
         // SAFETY: the handler only stores to an atomic, which is async-signal-safe.
         unsafe { libc::signal(number, handler as libc::sighandler_t) };
     }
+}
+
+/// Lets this process, and those that it starts from now on, open as many files as the machine allows it. Returns how many
+/// those are.
+///
+/// # Errors
+/// When the system refuses.
+pub fn raise_file_limit() -> io::Result<u64> {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the pointer is to a local of that very type, which outlives the call.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    limit.rlim_cur = limit.rlim_max;
+    // SAFETY: as above; the call only reads.
+    if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(limit.rlim_cur)
 }
 
 /// Whether SIGINT or SIGTERM came since [`stop_on_signals`].

@@ -6,6 +6,7 @@
 
 mod call;
 mod client;
+pub mod http2;
 mod mask;
 mod matrix;
 mod raw;

@@ -49,6 +49,42 @@ impl Connection {
         self.stream.shutdown(Shutdown::Write)
     }
 
+    /// Breaks the connection off: a reset instead of an orderly end, whatever is still under way.
+    ///
+    /// # Errors
+    /// When the connection is gone.
+    ///
+    /// # Panics
+    /// Outside of a test's [`run`](crate::run).
+    pub fn abort(self) -> io::Result<()> {
+        self.stream.set_nonblocking(true)?;
+        tokio::net::TcpStream::from_std(self.stream)?.set_zero_linger()
+    }
+
+    /// Sends bytes while an answer is awaited, and ends the connection with it: for more than a peer cares to read before it
+    /// refuses. `None`: the peer closed the connection instead.
+    ///
+    /// # Errors
+    /// As [`Connection::read`].
+    pub fn exchange(mut self, bytes: Vec<u8>) -> io::Result<Option<Answer>> {
+        let mut writer = self.stream.try_clone()?;
+        let writing = std::thread::spawn(move || writer.write_all(&bytes));
+        let answer = self.read();
+        // Whatever has not been sent by now is not wanted. That the peer has closed already is no error.
+        let _ = self.stream.shutdown(Shutdown::Both);
+        drop(writing.join());
+        answer
+    }
+
+    /// Reads a few bytes of what comes and keeps nothing of them: how many there were, 0 at the end.
+    ///
+    /// # Errors
+    /// When nothing comes within the bound.
+    pub fn sip(&mut self, most: usize) -> io::Result<usize> {
+        let mut part = vec![0; most];
+        self.stream.read(&mut part)
+    }
+
     /// Reads one final HTTP/1.1 answer. `None`: the peer closed the connection instead.
     ///
     /// # Errors

@@ -155,3 +155,66 @@ fn the_knobs_that_safety_hangs_on_are_set() {
         );
     }
 }
+
+/// What the open network may do is bounded everywhere that Envoy's advice for an edge names.
+#[test]
+fn a_hostile_client_meets_a_bound_wherever_it_goes() {
+    let mut config = EnvoyConfig::committed().expect("the committed configuration");
+    let root = config.root_mut();
+    let monitors = root
+        .pointer("/overload_manager/resource_monitors")
+        .and_then(Value::as_array)
+        .expect("monitors");
+    for (monitor, limit) in [
+        ("fixed_heap", "max_heap_size_bytes"),
+        (
+            "global_downstream_max_connections",
+            "max_active_downstream_connections",
+        ),
+    ] {
+        let name = format!("envoy.resource_monitors.{monitor}");
+        let found = monitors.iter().find(|own| own["name"] == name.as_str());
+        let limit = found.and_then(|own| own["typed_config"][limit].as_u64());
+        assert!(limit.is_some_and(|limit| limit > 0), "{monitor}");
+    }
+    let manager = root
+        .pointer("/static_resources/listeners/0/filter_chains/0/filters/0/typed_config")
+        .expect("the connection manager");
+    for (place, most) in [
+        ("/max_request_headers_kb", 96),
+        ("/common_http_protocol_options/max_headers_count", 1000),
+        ("/http2_protocol_options/max_concurrent_streams", 1000),
+        (
+            "/http2_protocol_options/max_outbound_control_frames",
+            10_000,
+        ),
+        (
+            "/http2_protocol_options/max_consecutive_inbound_frames_with_empty_payload",
+            10,
+        ),
+        (
+            "/http2_protocol_options/max_inbound_priority_frames_per_stream",
+            1000,
+        ),
+        (
+            "/http2_protocol_options/max_inbound_window_update_frames_per_data_frame_sent",
+            100,
+        ),
+    ] {
+        let bound = manager.pointer(place).and_then(Value::as_u64);
+        let bound = bound.unwrap_or_else(|| panic!("{place}: no bound"));
+        assert!((1..=most).contains(&bound), "{place}: {bound}");
+    }
+    for place in [
+        "/request_headers_timeout",
+        "/request_timeout",
+        "/common_http_protocol_options/idle_timeout",
+    ] {
+        let text = manager.pointer(place).and_then(Value::as_str);
+        let seconds: Option<u32> = text.and_then(|text| text.strip_suffix('s')?.parse().ok());
+        assert!(
+            seconds.is_some_and(|seconds| (1..=3600).contains(&seconds)),
+            "{place}: {text:?}"
+        );
+    }
+}

@@ -34,5 +34,5 @@ pub use place::Place;
 pub use plugin::{committed_envoy, committed_plugin, dev_plugin, local_issuer};
 pub use processes::{
     Command, ENGINE_CLUSTER, EnvoyConfig, Error, ISSUER_CLUSTER, Port, Process, Request, Response,
-    Result, Stats, exchange, interrupted, stop_on_signals,
+    Result, Stats, exchange, interrupted, raise_file_limit, stop_on_signals,
 };

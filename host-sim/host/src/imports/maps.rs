@@ -37,8 +37,9 @@ fn pairs(call: &mut Call<'_>, map: u32, ptr_ptr: u32, size_ptr: u32) -> Answer {
 }
 
 fn set_pairs(call: &mut Call<'_>, map: u32, ptr: u32, size: u32) -> Answer {
+    let map = kind(map)?;
     let headers = decode_pairs(&read(call, ptr, size)?).unwrap_or_default();
-    *call.data_mut().map_mut(kind(map)?)? = headers;
+    *call.data_mut().map_mut(map)? = headers;
     Ok(())
 }
 
@@ -50,10 +51,11 @@ fn value(
     ptr_ptr: u32,
     size_ptr: u32,
 ) -> Answer {
+    let map = kind(map)?;
     let name = read(call, key, key_len)?;
     let value = call
         .data_mut()
-        .map(kind(map)?)?
+        .map(map)?
         .get_bytes(&name)
         .ok_or(Status::NotFound)?
         .to_vec();
@@ -68,8 +70,9 @@ fn add(
     value: u32,
     value_len: u32,
 ) -> Answer {
+    let map = kind(map)?;
     let (name, value) = (read(call, key, key_len)?, read(call, value, value_len)?);
-    call.data_mut().map_mut(kind(map)?)?.add(&name, &value);
+    call.data_mut().map_mut(map)?.add(&name, &value);
     Ok(())
 }
 
@@ -81,13 +84,15 @@ fn replace(
     value: u32,
     value_len: u32,
 ) -> Answer {
+    let map = kind(map)?;
     let (name, value) = (read(call, key, key_len)?, read(call, value, value_len)?);
-    call.data_mut().map_mut(kind(map)?)?.set(&name, &value);
+    call.data_mut().map_mut(map)?.set(&name, &value);
     Ok(())
 }
 
 fn remove(call: &mut Call<'_>, map: u32, key: u32, key_len: u32) -> Answer {
+    let map = kind(map)?;
     let name = read(call, key, key_len)?;
-    call.data_mut().map_mut(kind(map)?)?.remove(&name);
+    call.data_mut().map_mut(map)?.remove(&name);
     Ok(())
 }

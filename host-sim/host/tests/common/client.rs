@@ -168,7 +168,7 @@ pub fn http2(
         Ok(Frame::trailers(closing)),
     ];
     let request = headers.iter().fold(
-        Request::post(format!("http://{address}{path}")),
+        Request::post(format!("http://probe.test{path}")),
         |request, (name, value)| request.header(*name, *value),
     );
     let request = request

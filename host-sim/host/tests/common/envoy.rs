@@ -13,8 +13,11 @@ pub struct Envoy {
     child: Child,
     pub address: SocketAddr,
     pub admin: SocketAddr,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
+
+/// The listener's own file, which Envoy watches.
+const LISTENERS: &str = "listeners.yaml";
 
 impl Drop for Envoy {
     fn drop(&mut self) {
@@ -24,18 +27,35 @@ impl Drop for Envoy {
 }
 
 impl Envoy {
-    /// Starts it and waits until it listens.
-    pub fn start(binary: &Path, clusters: &BTreeMap<String, String>) -> Self {
+    /// Starts it with that configuration of the probe and so many workers, and waits until it listens.
+    pub fn start(
+        binary: &Path,
+        clusters: &BTreeMap<String, String>,
+        probe_configuration: &str,
+        workers: usize,
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let config = folder.path().join("envoy.yaml");
-        std::fs::write(&config, configuration(clusters)).expect("writable");
+        let (bootstrap, listener) = split(include_str!("envoy.yaml"));
+        let watched = folder.path().join(LISTENERS);
+        let bootstrap = format!(
+            "dynamic_resources: {{ lds_config: {{ path_config_source: {{ path: \"{}\" }} }} }}\n\
+             node: {{ id: probe, cluster: probe }}\n{bootstrap}{}",
+            watched.display(),
+            endpoints(clusters)
+        );
+        std::fs::write(&config, bootstrap).expect("writable");
+        std::fs::write(&watched, filled(&listener, probe_configuration)).expect("writable");
         let admin_path = folder.path().join("admin");
         let log = std::fs::File::create(folder.path().join("log")).expect("writable");
         let child = Command::new(binary)
             .args([
                 "--use-dynamic-base-id",
-                "--concurrency",
+                // What is replaced drains at once: nothing here stays open for long.
+                "--drain-time-s",
                 "1",
+                "--concurrency",
+                &workers.to_string(),
                 "-l",
                 "warn",
                 "-c",
@@ -52,7 +72,7 @@ impl Envoy {
             child,
             address: nowhere,
             admin: nowhere,
-            _folder: folder,
+            folder,
         };
         until("Envoy writes its admin address", || {
             assert!(matches!(envoy.child.try_wait(), Ok(None)), "Envoy ended");
@@ -73,10 +93,40 @@ impl Envoy {
         });
         envoy
     }
+
+    /// Gives the listener another configuration of the probe: VMs of a new generation beside those that drain.
+    pub fn reconfigure(&self, probe_configuration: &str) {
+        let (_, listener) = split(include_str!("envoy.yaml"));
+        let next = self.folder.path().join("next.yaml");
+        std::fs::write(&next, filled(&listener, probe_configuration)).expect("writable");
+        // Envoy looks when a file is put in the place of the one that it watches.
+        std::fs::rename(next, self.folder.path().join(LISTENERS)).expect("one file system");
+    }
 }
 
-fn configuration(clusters: &BTreeMap<String, String>) -> String {
-    let mut text = include_str!("envoy.yaml").replace("@WASM@", &probe().display().to_string());
+/// The configuration without its listener, and the listener as a resource of its own.
+fn split(text: &str) -> (String, String) {
+    let (before, rest) = text.split_once("  listeners:\n").expect("listeners");
+    let (listener, after) = rest.split_once("  clusters:\n").expect("clusters");
+    let listener = listener.replacen(
+        "  - name:",
+        "  - \"@type\": type.googleapis.com/envoy.config.listener.v3.Listener\n    name:",
+        1,
+    );
+    (
+        format!("{before}  clusters:\n{after}"),
+        format!("resources:\n{listener}"),
+    )
+}
+
+fn filled(listener: &str, probe_configuration: &str) -> String {
+    listener
+        .replace("@WASM@", &probe().display().to_string())
+        .replace("@CONFIGURATION@", probe_configuration)
+}
+
+fn endpoints(clusters: &BTreeMap<String, String>) -> String {
+    let mut text = String::new();
     for (name, endpoint) in clusters {
         let (host, port) = endpoint.split_once(':').expect("HOST:PORT");
         // This host passes trailers on to whom they were announced; Envoy's HTTP/1.1 does only when it is told to.

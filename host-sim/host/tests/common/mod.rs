@@ -16,7 +16,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use host::serve::{Limits, Options, Route, Running, ServeError};
-use host::{Plugin, Program};
+use host::{LogLevel, Plugin, Program};
 
 /// Nothing in these tests takes longer on a working machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -154,6 +154,15 @@ impl Gateway {
 ///
 /// A run that could not compare must not look like one that did: without `$ENVOY` it fails.
 pub fn gateways(clusters: &BTreeMap<String, String>) -> Vec<Gateway> {
+    gateways_with(clusters, "", 1)
+}
+
+/// The same with a configuration of the probe, for its VM and itself, and so many workers.
+pub fn gateways_with(
+    clusters: &BTreeMap<String, String>,
+    configuration: &str,
+    workers: usize,
+) -> Vec<Gateway> {
     let binary = std::env::var_os("ENVOY")
         .filter(|binary| !binary.is_empty())
         .expect("set ENVOY to the Envoy program to compare with (`cargo xtask test` does)");
@@ -161,7 +170,12 @@ pub fn gateways(clusters: &BTreeMap<String, String>) -> Vec<Gateway> {
     // As in the test's `envoy.yaml`; nothing that the probe waits for takes as long.
     options.limits.stream_idle = Duration::from_secs(3);
     options.limits.route = Duration::from_secs(1);
+    options.plugin.vm_configuration = configuration.into();
+    options.plugin.plugin_configuration = configuration.into();
+    options.workers = workers;
+    // As Envoy is started: a module can ask for it.
+    options.plugin.log_level = LogLevel::Warn;
     let host = serve(options).expect("the probe is served");
-    let envoy = envoy::Envoy::start(Path::new(&binary), clusters);
+    let envoy = envoy::Envoy::start(Path::new(&binary), clusters, configuration, workers);
     vec![Gateway::Host(host), Gateway::Envoy(envoy)]
 }

@@ -11,6 +11,7 @@ mod host_calls;
 mod request_ids;
 mod requests;
 mod upstreams;
+mod workers;
 
 use common::client::send;
 use common::upstream::Upstream;

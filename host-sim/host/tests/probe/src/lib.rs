@@ -7,6 +7,9 @@ mod fetch;
 mod raw;
 mod stream;
 
+use std::cell::Cell;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use proxy_wasm::hostcalls;
@@ -15,7 +18,7 @@ use proxy_wasm::types::{ContextType, LogLevel, MapType, MetricType};
 
 proxy_wasm::main! {{
     proxy_wasm::set_log_level(LogLevel::Info);
-    proxy_wasm::set_root_context(|id| Box::new(Root { id, waiting: Vec::new(), ticks: 0, holding: Vec::new(), changed: Vec::new(), fetching: Default::default(), drains: false, draining: false }));
+    proxy_wasm::set_root_context(|id| Box::new(Root { id, waiting: Vec::new(), ticks: 0, holding: Vec::new(), changed: Vec::new(), fetching: Default::default(), drains: false, draining: false, serves: Cell::new(false) }));
 }}
 
 struct Root {
@@ -28,9 +31,20 @@ struct Root {
     /// Configured to finish something first when it is to go.
     drains: bool,
     draining: bool,
+    /// Requests come to this VM: it is a worker's.
+    serves: Cell<bool>,
 }
 
 const QUEUE: &str = "probe";
+
+/// Tells this VM from all others, those that it replaces included.
+pub fn vm() -> u64 {
+    static VM: OnceLock<u64> = OnceLock::new();
+    *VM.get_or_init(raw::random)
+}
+
+/// How often this VM has ticked.
+pub static TICKS: AtomicU64 = AtomicU64::new(0);
 
 fn reply(lines: &[String]) {
     let body = lines.join("\n");
@@ -118,6 +132,11 @@ impl RootContext for Root {
 
     fn on_tick(&mut self) {
         self.ticks += 1;
+        let ticks = TICKS.fetch_add(1, Ordering::Relaxed) + 1;
+        if !self.serves.get() {
+            let _ =
+                hostcalls::set_shared_data("main-ticks", Some(ticks.to_string().as_bytes()), None);
+        }
         if self.draining {
             self.draining = false;
             let _ = hostcalls::set_shared_data("drained", Some(b"yes"), None);
@@ -172,6 +191,7 @@ impl RootContext for Root {
     }
 
     fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
+        self.serves.set(true);
         Some(Box::new(stream::Probe {
             id,
             case: String::new(),

@@ -1,12 +1,13 @@
 //! The stream's side: one case per path, tried when the headers come, or later where the case needs a body or an answer.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext};
-use proxy_wasm::types::{Action, Bytes, MapType};
+use proxy_wasm::types::{Action, Bytes, MapType, MetricType};
 
-use crate::{QUEUE, fetch, raw, reply, shown};
+use crate::{QUEUE, TICKS, fetch, raw, reply, shown, vm};
 
 pub struct Probe {
     pub id: u32,
@@ -108,6 +109,22 @@ impl Probe {
                     .collect();
                 reply(&lines);
             }
+            // One more on a counter by that name: which VM, and how many it finds then.
+            "count" => {
+                let name = self.get_http_request_header("x-name").unwrap_or_default();
+                let value = hostcalls::define_metric(MetricType::Counter, &name)
+                    .and_then(|id| hostcalls::increment_metric(id, 1).map(|()| id))
+                    .and_then(hostcalls::get_metric);
+                reply(&[vm().to_string(), format!("{value:?}")]);
+            }
+            "tick-period" => {
+                let asked = self.get_http_request_header("x-ms").unwrap_or_default();
+                let status = unsafe {
+                    raw::proxy_set_tick_period_milliseconds(asked.parse().unwrap_or_default())
+                };
+                reply(&[status.to_string()]);
+            }
+            "ticks" => reply(&[TICKS.load(Ordering::Relaxed).to_string()]),
             "status" => reply(&raw::statuses(self.id)),
             "shared" => reply(&raw::shared_data()),
             "metrics" => reply(&raw::metrics()),

@@ -37,6 +37,7 @@ unsafe extern "C" {
         value: *const u8,
         size: usize,
     ) -> u32;
+    pub fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
     fn proxy_set_effective_context(id: u32) -> u32;
     fn proxy_get_status(code: *mut u32, data: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_grpc_send(token: u32, data: *const u8, len: usize, end: u32) -> u32;

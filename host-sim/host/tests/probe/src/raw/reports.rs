@@ -317,7 +317,7 @@ pub fn callout_statuses() -> Vec<String> {
     lines
 }
 
-fn random() -> u64 {
+pub fn random() -> u64 {
     use std::hash::{BuildHasher as _, Hasher as _};
     std::collections::hash_map::RandomState::new()
         .build_hasher()
