@@ -45,7 +45,7 @@ fn every_planted_bug_is_found() {
     for (_, name) in Bug::ALL {
         let search = search(Some(name), SEEDS, Set::all());
         match explore(&search, program(), &Progress::default()).failed {
-            Some((seed, violation)) => println!("{name:<24} seed {seed:>2}: {violation}"),
+            Some((seed, violation)) => eprintln!("{name:<24} seed {seed:>2}: {violation}"),
             None => survivors.push(name),
         }
     }
@@ -81,7 +81,7 @@ fn matrix() {
             .map(|it| it.name())
             .collect();
         let _ = writeln!(table, "| `{name}` | {} |", finders.join(", "));
-        println!("{name}: {}", finders.join(", "));
+        eprintln!("{name}: {}", finders.join(", "));
         if let [check] = finders.as_slice() {
             match only.iter_mut().find(|(it, _)| it == check) {
                 Some((_, bugs)) => bugs.push(name),
@@ -89,10 +89,10 @@ fn matrix() {
             }
         }
     }
-    println!("{table}");
+    eprintln!("{table}");
     for check in Check::all().iter().map(|it| it.name()) {
         let bugs = only.iter().find(|(it, _)| *it == check);
         let bugs = bugs.map_or_else(|| "none".to_owned(), |(_, bugs)| bugs.join(", "));
-        println!("without {check}: {bugs} would live on");
+        eprintln!("without {check}: {bugs} would live on");
     }
 }

@@ -111,6 +111,12 @@ impl Host for FuzzHost {
         Ok(())
     }
 
+    fn shared_touch(&self, key: &str) {
+        let mut entries = self.entries.borrow_mut();
+        let version = entries.get(key).map_or(PLANTED, |(_, version)| *version);
+        entries.insert(key.to_owned(), (Vec::new(), version.wrapping_add(1)));
+    }
+
     fn check_signature(&self, _: &SignatureCheck<'_>) -> NativeVerdict {
         NativeVerdict::Unavailable
     }
