@@ -22,13 +22,17 @@ const BREAKS: [u32; 4] = [13, 14, 14, 8];
 
 pub(super) fn plan(wish: &Wish) -> Plan {
     let mut random = Random::new(crate::random::mix(&[wish.seed, 0x706c_616e]));
-    let profile = Profile::draw(wish, &mut random);
+    let mut profile = Profile::draw(wish, &mut random);
     let mut events = Vec::new();
     let mut now_us = 0;
     let weights = Weights::draw(&mut random);
     let mut drawn: Vec<(u64, Account)> = Vec::new();
     for number in 1..=wish.operations {
         now_us += random.pause(profile.gap_us.into());
+        if number == wish.operations / 2 {
+            profile.quiet_from_us = now_us;
+            now_us += profile.quiet_us;
+        }
         let operation = operation(number, &profile, &weights, &drawn, &mut random);
         drawn.push((number.into(), operation.account));
         if profile.faults.contains(&FaultKind::ClientLeaves) && random.per_mille(25) {
@@ -131,7 +135,10 @@ fn operation(
             true => u32::try_from(random.below(20_000)).unwrap_or(0),
             false => 0,
         },
-        echoes: u8::from(random.per_mille(60)),
+        echoes: u8::from(random.per_mille(match profile.quiet_us {
+            0 => 60,
+            _ => 300,
+        })),
     }
 }
 

@@ -57,12 +57,20 @@ pub struct Profile {
     pub budget_ms: u32,
     /// Configured as `sweep.interval_ms`.
     pub sweep_interval_ms: u32,
+    /// How long nobody asks for anything after half of the operations, in microseconds: what is done in quiet times is done,
+    /// and some come back with what they had asked for before.
+    pub quiet_us: u64,
+    /// When that begins.
+    pub quiet_from_us: u64,
     /// What goes wrong in this world.
     pub faults: Vec<FaultKind>,
     /// Members of the configuration besides, or in place of what is said here.
     #[serde(default)]
     pub settings: Settings,
 }
+
+/// Longer than a sweeper waits before it begins.
+const QUIET_US: u64 = 75_000_000;
 
 impl Profile {
     /// Draws one.
@@ -107,6 +115,8 @@ impl Profile {
             max_in_flight: random.one_of(&[1, 2, 4]),
             call_timeout_ms: random.one_of(&[200, 500, 1_000]),
             budget_ms: random.one_of(&[1_000, 2_000]),
+            quiet_us: if random.per_mille(125) { QUIET_US } else { 0 },
+            quiet_from_us: 0,
             sweep_interval_ms: random.one_of(&[20, 1_000]),
             faults,
             settings: wish.settings.clone(),

@@ -210,7 +210,11 @@ impl World<'_> {
         };
         if again {
             let drawn = self.chance([asked.number.into(), attempt.into(), 9]);
-            let pause_us = PAUSE_US.0 + drawn % PAUSE_US.1;
+            let mut pause_us = PAUSE_US.0 + drawn % PAUSE_US.1;
+            let profile = &self.plan.profile;
+            if known && now_us < profile.quiet_from_us && drawn.is_multiple_of(2) {
+                pause_us += profile.quiet_from_us + profile.quiet_us - now_us;
+            }
             self.pausing += 1;
             let number = asked.number;
             let attempt = attempt + 1;
