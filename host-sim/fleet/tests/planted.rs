@@ -3,7 +3,6 @@
 //! Without this nobody knew whether the checks look at anything. Which check finds which mistake is in `docs/fleet.md`,
 //! as `matrix` prints it.
 
-use std::fmt::Write as _;
 use std::sync::OnceLock;
 
 use fleet::{Check, FaultKind, Named as _, Progress, Search, Set, Settings, explore};
@@ -70,38 +69,29 @@ fn the_same_build_without_a_mistake_is_found_good() {
     );
 }
 
-/// Which checks, each alone, find which mistake; then which mistakes no other check finds. Takes long: to be run by hand,
-/// `cargo test --release -p fleet --test planted -- --ignored --nocapture`.
+/// Which checks find which mistake: the one that does first is left out, until none does; and which mistakes would live on
+/// without each check, because no other finds them. Takes long: to be run by hand,
+/// `cargo test -p fleet --test planted -- --ignored --nocapture`.
 #[test]
-#[ignore = "half an hour; its outcome is in docs/fleet.md"]
+#[ignore = "many minutes; its outcome is in docs/fleet.md"]
 fn matrix() {
-    let mut table = String::new();
-    let mut only: Vec<(&str, Vec<&str>)> = Vec::new();
+    let mut found = Vec::new();
     for (_, name) in Bug::ALL {
-        let finds = |check: &&Check| {
-            let search = search(Some(name), SEEDS, Set::of(&[**check]));
-            explore(&search, program(), &Progress::default())
-                .failed
-                .is_some()
-        };
-        let finders: Vec<&str> = Check::all()
-            .iter()
-            .filter(finds)
-            .map(|it| it.name())
-            .collect();
-        let _ = writeln!(table, "| `{name}` | {} |", finders.join(", "));
-        eprintln!("{name}: {}", finders.join(", "));
-        if let [check] = finders.as_slice() {
-            match only.iter_mut().find(|(it, _)| it == check) {
-                Some((_, bugs)) => bugs.push(name),
-                None => only.push((check, vec![name])),
+        let mut finders: Vec<Check> = Vec::new();
+        loop {
+            let search = search(Some(name), SEEDS, Set::all().without(&finders));
+            match explore(&search, program(), &Progress::default()).failed {
+                Some((_, violation)) => finders.push(violation.check),
+                None => break,
             }
         }
+        let names: Vec<&str> = finders.iter().map(|it| it.name()).collect();
+        eprintln!("| `{name}` | {} |", names.join(", "));
+        found.push((name, finders));
     }
-    eprintln!("{table}");
-    for check in Check::all().iter().map(|it| it.name()) {
-        let bugs = only.iter().find(|(it, _)| *it == check);
-        let bugs = bugs.map_or_else(|| "none".to_owned(), |(_, bugs)| bugs.join(", "));
-        eprintln!("without {check}: {bugs} would live on");
+    for check in Check::all() {
+        let only = found.iter().filter(|(_, finders)| *finders == [*check]);
+        let bugs: Vec<&str> = only.map(|(name, _)| *name).collect();
+        eprintln!("| `{}` | {} |", check.name(), bugs.join(", "));
     }
 }
