@@ -10,7 +10,7 @@ use crate::build::{self, WASM_ONLY};
 use crate::{cargo, fuzz, toolchain};
 
 /// How many steps there are.
-const STEPS: usize = 8;
+const STEPS: usize = 9;
 
 /// Runs all steps; stops at the first that fails. The last line on stdout is always the count of tests, and a step that
 /// fails before any test ran counts as one failure.
