@@ -7,14 +7,17 @@
 mod hostile {
     pub mod bystander;
     pub mod crowd;
+    pub mod floods;
+    pub mod giants;
     pub mod history;
     pub mod leaving;
     pub mod scene;
     pub mod slow;
+    pub mod smuggling;
 }
 
 use e2e::{Combination, run};
-use hostile::scene::{Bounds, withstand};
+use hostile::scene::{Bounds, Scene, withstand};
 
 #[test]
 fn bodies_and_heads_byte_by_byte_in_envoy() {
@@ -28,32 +31,36 @@ fn bodies_and_heads_byte_by_byte_in_host_sim() {
 
 #[test]
 fn clients_that_reset_their_requests() {
-    let attack = hostile::leaving::requests;
-    run(withstand(
-        Combination::ENVOY_EMBEDDED,
-        Bounds::USUAL,
-        attack,
-    ));
+    in_envoy(Bounds::USUAL, hostile::leaving::requests);
 }
 
 #[test]
 fn clients_that_leave_in_the_middle_of_an_answer() {
-    let attack = hostile::leaving::answers;
-    run(withstand(
-        Combination::ENVOY_EMBEDDED,
-        Bounds::USUAL,
-        attack,
-    ));
+    in_envoy(Bounds::USUAL, hostile::leaving::answers);
+}
+
+#[test]
+fn floods_over_http2() {
+    in_envoy(Bounds::USUAL, hostile::floods::all);
+}
+
+#[test]
+fn smuggled_requests() {
+    in_envoy(Bounds::USUAL.rounds(1), hostile::smuggling::shapes);
+}
+
+#[test]
+fn giant_heads_and_paths() {
+    in_envoy(Bounds::USUAL, hostile::giants::all);
 }
 
 #[test]
 fn ten_thousand_idle_connections() {
-    let attack = hostile::crowd::idle;
-    run(withstand(
-        Combination::ENVOY_EMBEDDED,
-        Bounds::CROWD,
-        attack,
-    ));
+    in_envoy(Bounds::CROWD, hostile::crowd::idle);
+}
+
+fn in_envoy(bounds: Bounds, attack: impl AsyncFn(&mut Scene<'_>)) {
+    run(withstand(Combination::ENVOY_EMBEDDED, bounds, attack));
 }
 
 fn bodies_and_heads_that_come_byte_by_byte(on: Combination) {

@@ -39,6 +39,11 @@ impl Bounds {
         rounds: 1,
         growth_bytes: 64 * MIB,
     };
+
+    /// The same with so many rounds: for attacks that take their time.
+    pub const fn rounds(self, rounds: usize) -> Self {
+        Self { rounds, ..self }
+    }
 }
 
 /// One attack under way.
