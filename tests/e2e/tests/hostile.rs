@@ -11,9 +11,11 @@ mod hostile {
     pub mod giants;
     pub mod history;
     pub mod leaving;
+    pub mod pipelining;
     pub mod scene;
     pub mod slow;
     pub mod smuggling;
+    pub mod strangers;
 }
 
 use e2e::{Combination, run};
@@ -45,6 +47,11 @@ fn floods_over_http2() {
 }
 
 #[test]
+fn pipelined_requests() {
+    in_envoy(Bounds::USUAL.rounds(1), hostile::pipelining::pipeline);
+}
+
+#[test]
 fn smuggled_requests() {
     in_envoy(Bounds::USUAL.rounds(1), hostile::smuggling::shapes);
 }
@@ -52,6 +59,11 @@ fn smuggled_requests() {
 #[test]
 fn giant_heads_and_paths() {
     in_envoy(Bounds::USUAL, hostile::giants::all);
+}
+
+#[test]
+fn thousands_of_strangers() {
+    in_envoy(Bounds::USUAL.rounds(1), hostile::strangers::all);
 }
 
 #[test]
