@@ -7,6 +7,7 @@
 mod hostile {
     pub mod bystander;
     pub mod crowd;
+    pub mod downgrade;
     pub mod floods;
     pub mod giants;
     pub mod history;
@@ -54,6 +55,11 @@ fn pipelined_requests() {
 #[test]
 fn smuggled_requests() {
     in_envoy(Bounds::USUAL.rounds(1), hostile::smuggling::shapes);
+}
+
+#[test]
+fn smuggled_requests_over_http2() {
+    in_envoy(Bounds::USUAL.rounds(1), hostile::downgrade::shapes);
 }
 
 #[test]
