@@ -17,6 +17,7 @@ mod hostile {
     pub mod slow;
     pub mod smuggling;
     pub mod strangers;
+    pub mod windows;
 }
 
 use e2e::{Combination, run};
@@ -45,6 +46,11 @@ fn clients_that_leave_in_the_middle_of_an_answer() {
 #[test]
 fn floods_over_http2() {
     in_envoy(Bounds::USUAL, hostile::floods::all);
+}
+
+#[test]
+fn windows_that_stay_shut() {
+    in_envoy(Bounds::USUAL, hostile::windows::shut);
 }
 
 #[test]
