@@ -159,7 +159,7 @@ fn the_knobs_that_safety_hangs_on_are_set() {
 /// What the open network may do is bounded everywhere that Envoy's advice for an edge names.
 #[test]
 fn a_hostile_client_meets_a_bound_wherever_it_goes() {
-    let mut config = EnvoyConfig::committed().expect("the committed configuration");
+    let mut config = testbed::committed_envoy().expect("the committed configuration");
     let root = config.root_mut();
     let monitors = root
         .pointer("/overload_manager/resource_monitors")
