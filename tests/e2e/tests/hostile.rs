@@ -20,8 +20,13 @@ mod hostile {
     pub mod windows;
 }
 
-use e2e::{Combination, run};
-use hostile::scene::{Bounds, Scene, withstand};
+use std::time::Duration;
+
+use e2e::{Combination, Stack, run};
+use hostile::scene::{Bounds, Scene, withstand, withstand_on};
+
+/// How long requests that never end may last: over the time that the filter allows itself for one.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 #[test]
 fn bodies_and_heads_byte_by_byte_in_envoy() {
@@ -31,6 +36,15 @@ fn bodies_and_heads_byte_by_byte_in_envoy() {
 #[test]
 fn bodies_and_heads_byte_by_byte_in_host_sim() {
     bodies_and_heads_that_come_byte_by_byte(Combination::HOST_SIM_EMBEDDED);
+}
+
+#[test]
+fn bodies_and_heads_that_never_end() {
+    run(async {
+        let on = Combination::ENVOY_EMBEDDED;
+        let stack = Stack::start_with(on, Stack::plugin(), |gateway| gateway.patience(PATIENCE));
+        withstand_on(stack, Bounds::USUAL.rounds(1), hostile::slow::hang).await;
+    });
 }
 
 #[test]
