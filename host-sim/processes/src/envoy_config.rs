@@ -5,6 +5,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -132,6 +133,18 @@ impl EnvoyConfig {
         })?;
         let route = json!({ "match": { "prefix": prefix }, "route": { "cluster": cluster, "timeout": "10s" } });
         routes.insert(0, route);
+        Ok(())
+    }
+
+    /// Waits no longer than `limit`, in whole milliseconds, for the rest of a head, or for the next part of a body.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when the place is gone.
+    pub fn patience(&mut self, limit: Duration) -> Result<()> {
+        for name in ["/request_headers_timeout", "/stream_idle_timeout"] {
+            let place = self.place(name, |root| manager(root)?.pointer_mut(name))?;
+            *place = json!(format!("{:.3}s", limit.as_secs_f64()));
+        }
         Ok(())
     }
 

@@ -375,6 +375,13 @@ impl Http2 {
         }
     }
 
+    /// These frames are read again before anything else: for whoever has looked for others.
+    pub fn put_back(&mut self, frames: Vec<Received>) {
+        for received in frames.into_iter().rev() {
+            self.incoming.frames.push_front(received);
+        }
+    }
+
     /// Reads until the answer on `stream` is whole: its status, and its body. None when it was reset or the connection
     /// ended instead. Settings and pings are answered on the way, and both windows kept open.
     ///

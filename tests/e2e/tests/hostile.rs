@@ -7,14 +7,26 @@
 mod hostile {
     pub mod bystander;
     pub mod crowd;
+    pub mod downgrade;
+    pub mod floods;
+    pub mod giants;
     pub mod history;
     pub mod leaving;
+    pub mod pipelining;
     pub mod scene;
     pub mod slow;
+    pub mod smuggling;
+    pub mod strangers;
+    pub mod windows;
 }
 
-use e2e::{Combination, run};
-use hostile::scene::{Bounds, withstand};
+use std::time::Duration;
+
+use e2e::{Combination, Stack, run};
+use hostile::scene::{Bounds, Scene, withstand, withstand_on};
+
+/// How long requests that never end may last: over the time that the filter allows itself for one.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 #[test]
 fn bodies_and_heads_byte_by_byte_in_envoy() {
@@ -27,33 +39,66 @@ fn bodies_and_heads_byte_by_byte_in_host_sim() {
 }
 
 #[test]
+fn bodies_and_heads_that_never_end() {
+    run(async {
+        let on = Combination::ENVOY_EMBEDDED;
+        let stack = Stack::start_with(on, Stack::plugin(), |gateway| gateway.patience(PATIENCE));
+        withstand_on(stack, Bounds::USUAL.rounds(1), hostile::slow::hang).await;
+    });
+}
+
+#[test]
 fn clients_that_reset_their_requests() {
-    let attack = hostile::leaving::requests;
-    run(withstand(
-        Combination::ENVOY_EMBEDDED,
-        Bounds::USUAL,
-        attack,
-    ));
+    in_envoy(Bounds::USUAL, hostile::leaving::requests);
 }
 
 #[test]
 fn clients_that_leave_in_the_middle_of_an_answer() {
-    let attack = hostile::leaving::answers;
-    run(withstand(
-        Combination::ENVOY_EMBEDDED,
-        Bounds::USUAL,
-        attack,
-    ));
+    in_envoy(Bounds::USUAL, hostile::leaving::answers);
+}
+
+#[test]
+fn floods_over_http2() {
+    in_envoy(Bounds::USUAL, hostile::floods::all);
+}
+
+#[test]
+fn windows_that_stay_shut() {
+    in_envoy(Bounds::USUAL, hostile::windows::shut);
+}
+
+#[test]
+fn pipelined_requests() {
+    in_envoy(Bounds::USUAL.rounds(1), hostile::pipelining::pipeline);
+}
+
+#[test]
+fn smuggled_requests() {
+    in_envoy(Bounds::USUAL.rounds(1), hostile::smuggling::shapes);
+}
+
+#[test]
+fn smuggled_requests_over_http2() {
+    in_envoy(Bounds::USUAL.rounds(1), hostile::downgrade::shapes);
+}
+
+#[test]
+fn giant_heads_and_paths() {
+    in_envoy(Bounds::USUAL, hostile::giants::all);
+}
+
+#[test]
+fn thousands_of_strangers() {
+    in_envoy(Bounds::USUAL.rounds(1), hostile::strangers::all);
 }
 
 #[test]
 fn ten_thousand_idle_connections() {
-    let attack = hostile::crowd::idle;
-    run(withstand(
-        Combination::ENVOY_EMBEDDED,
-        Bounds::CROWD,
-        attack,
-    ));
+    in_envoy(Bounds::CROWD, hostile::crowd::idle);
+}
+
+fn in_envoy(bounds: Bounds, attack: impl AsyncFn(&mut Scene<'_>)) {
+    run(withstand(Combination::ENVOY_EMBEDDED, bounds, attack));
 }
 
 fn bodies_and_heads_that_come_byte_by_byte(on: Combination) {

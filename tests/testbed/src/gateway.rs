@@ -59,6 +59,7 @@ pub struct GatewayBuilder {
     work: Option<PathBuf>,
     wasm: Option<PathBuf>,
     place: Place,
+    patience: Option<Duration>,
     arguments: Vec<OsString>,
 }
 
@@ -130,6 +131,14 @@ impl GatewayBuilder {
         self
     }
 
+    /// Waits no longer than that for the rest of a request (default: as the committed configuration of Envoy says). Envoy
+    /// alone can: the bounds of `host-sim` are its own.
+    #[must_use]
+    pub fn patience(mut self, limit: Duration) -> Self {
+        self.patience = Some(limit);
+        self
+    }
+
     /// Adds arguments of the gateway's own.
     #[must_use]
     pub fn arguments<A: Into<OsString>>(mut self, more: impl IntoIterator<Item = A>) -> Self {
@@ -196,6 +205,9 @@ impl GatewayBuilder {
         // In the order of the map a prefix of another one comes before it, and here the last one added is looked at first.
         for (prefix, cluster) in &self.routes {
             config.route(prefix, cluster)?;
+        }
+        if let Some(limit) = self.patience {
+            config.patience(limit)?;
         }
         config.load_wasm(wasm)?;
         config.set_plugin(self.plugin.clone())?;
@@ -298,6 +310,7 @@ impl Gateway {
             work: None,
             wasm: None,
             place: Place::default(),
+            patience: None,
             arguments: Vec::new(),
         }
     }

@@ -39,6 +39,11 @@ impl Bounds {
         rounds: 1,
         growth_bytes: 64 * MIB,
     };
+
+    /// The same with so many rounds: for attacks that take their time.
+    pub const fn rounds(self, rounds: usize) -> Self {
+        Self { rounds, ..self }
+    }
 }
 
 /// One attack under way.
@@ -83,7 +88,12 @@ impl Scene<'_> {
 pub async fn withstand(on: Combination, bounds: Bounds, attack: impl AsyncFn(&mut Scene<'_>)) {
     // Before the gateway starts, which inherits it.
     testbed::raise_file_limit().expect("a limit on open files");
-    let mut stack = Stack::start(on);
+    withstand_on(Stack::start(on), bounds, attack).await;
+}
+
+/// The same on a gateway that was started otherwise.
+pub async fn withstand_on(mut stack: Stack, bounds: Bounds, attack: impl AsyncFn(&mut Scene<'_>)) {
+    let on = stack.combination();
     let token = stack.token("hostile");
     let before = settled(&stack).await;
     let mut memory = Vec::new();
