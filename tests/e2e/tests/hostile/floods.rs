@@ -4,6 +4,7 @@
 //! time, for a server lets a connection that it refuses linger; the others get on meanwhile.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use e2e::http2::{self, Http2, flag, frame, kind};
 use tokio::task::JoinSet;
@@ -23,6 +24,8 @@ const HEAD_FRAMES: usize = 1_000;
 const HEAD_FRAME_BYTES: usize = 8 * 1024;
 /// A stream that no flood has opened.
 const LAST: u32 = 2 * (RESETS + STREAMS) + 1;
+/// How long a server may take to hang up. Under the time after which Envoy ends each connection that answers no ping.
+const HANGING_UP: Duration = Duration::from_secs(30);
 /// Rounds of the others meanwhile.
 const ROUNDS: u64 = 5;
 
@@ -70,10 +73,11 @@ async fn one(what: String, to: SocketAddr, flood: Flood, ask: Vec<u8>) {
     let open = open.unwrap_or_else(|error| panic!("{what}: {error}"));
     match flood.ends {
         // It is hung up on, with or without a word.
-        Ends::Must => http2
-            .ended()
-            .await
-            .unwrap_or_else(|error| panic!("{what}: {error}")),
+        Ends::Must => {
+            let ended = tokio::time::timeout(HANGING_UP, http2.ended()).await;
+            let ended = ended.unwrap_or_else(|_| panic!("{what}: not hung up on"));
+            ended.unwrap_or_else(|error| panic!("{what}: {error}"));
+        }
         Ends::May => {
             let asked = open && http2.pour(&ask).await.is_ok_and(|open| open);
             if !asked {
