@@ -28,11 +28,7 @@ fn get(
         return Err(Status::BadArgument.into());
     };
     let end = start.saturating_add(max).min(buffer.len());
-    // Nothing to give leaves the module's two variables as they are.
-    if start >= end {
-        return Ok(());
-    }
-    let part = buffer[start..end].to_vec();
+    let part = buffer.get(start..end).unwrap_or_default().to_vec();
     hand_over(call, &part, ptr_ptr, size_ptr)
 }
 
@@ -79,12 +75,10 @@ fn set(call: &mut Call<'_>, kind: u32, start: u32, length: u32, ptr: u32, size: 
     let (Ok(start), Ok(length)) = (usize::try_from(start), usize::try_from(length)) else {
         return Err(Status::BadArgument.into());
     };
-    // Envoy can prepend, append and replace the whole; nothing in between.
-    if start == 0 && length == 0 {
-        body.splice(0..0, data);
-    } else if start == 0 && length >= body.len() {
-        *body = data;
-    } else if start != 0 && start >= body.len() {
+    // Envoy can prepend, append and replace the beginning or the whole; nothing in between.
+    if start == 0 {
+        body.splice(0..length.min(body.len()), data);
+    } else if start >= body.len() {
         body.extend_from_slice(&data);
     } else {
         return Err(Status::BadArgument.into());
