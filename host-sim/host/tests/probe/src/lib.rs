@@ -82,7 +82,7 @@ impl Root {
         for id in self.waiting.drain(..) {
             let found = raw::set_effective_context(id);
             if found == 0 {
-                reply(&[text.clone()]);
+                reply(std::slice::from_ref(&text));
             } else {
                 let _ =
                     hostcalls::set_shared_data("gone", Some(found.to_string().as_bytes()), None);
@@ -185,11 +185,12 @@ impl RootContext for Root {
         }
         let _ = hostcalls::set_shared_data("ticks", Some(self.ticks.to_string().as_bytes()), None);
         let (value, _) = self.get_shared_data("hold");
-        if let Some(id) = value.and_then(|v| String::from_utf8(v).ok()?.parse().ok()) {
-            if !self.holding.contains(&id) && raw::set_effective_context(id) == 0 {
-                self.holding.push(id);
-                let _ = hostcalls::resume_http_request();
-            }
+        if let Some(id) = value.and_then(|v| String::from_utf8(v).ok()?.parse().ok())
+            && !self.holding.contains(&id)
+            && raw::set_effective_context(id) == 0
+        {
+            self.holding.push(id);
+            let _ = hostcalls::resume_http_request();
         }
         self.change_and_release();
         self.fetching.tick();
