@@ -15,6 +15,8 @@ pub enum Status {
     NotFound = 1,
     /// An argument makes no sense here.
     BadArgument = 2,
+    /// What was asked for has no form in bytes: a group of properties.
+    SerializationFailure = 3,
     /// The arguments of a call could not be understood: also an unknown gRPC cluster.
     ParseFailure = 4,
     /// A pointer and length that do not lie inside the module's memory.

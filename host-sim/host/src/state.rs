@@ -220,8 +220,13 @@ impl State {
         self.streams.get_mut(&id)
     }
 
-    /// A map to read, or [`Status::BadArgument`] when there is none now.
+    /// A map to read. Without one it is [`Status::BadArgument`]; while a request is logged, when Envoy shows all maps,
+    /// [`Status::NotFound`], as for a name in an empty one.
     pub fn map(&mut self, kind: MapType) -> Result<&Headers, Status> {
+        let missing = match self.acting_stream() {
+            Some(stream) if stream.logging => Status::NotFound,
+            _ => Status::BadArgument,
+        };
         let found = match kind {
             MapType::CallResponseHeaders => self.delivery.call.as_ref().map(|call| &call.headers),
             MapType::CallResponseTrailers => self
@@ -248,7 +253,7 @@ impl State {
                 }
             }
         };
-        found.ok_or(Status::BadArgument)
+        found.ok_or(missing)
     }
 
     /// A map to change: only a stream's own, and only while it is held.

@@ -28,11 +28,7 @@ fn get(
         return Err(Status::BadArgument.into());
     };
     let end = start.saturating_add(max).min(buffer.len());
-    // Nothing to give leaves the module's two variables as they are.
-    if start >= end {
-        return Ok(());
-    }
-    let part = buffer[start..end].to_vec();
+    let part = buffer.get(start..end).unwrap_or_default().to_vec();
     hand_over(call, &part, ptr_ptr, size_ptr)
 }
 
@@ -62,29 +58,29 @@ fn contents(state: &mut State, kind: BufferType) -> Result<&[u8], Status> {
     }
 }
 
+/// What the module may change now: a body that is shown or held back, and the gRPC message that is being delivered.
+fn changeable(state: &mut State, kind: BufferType) -> Option<&mut Vec<u8>> {
+    let half = match kind {
+        BufferType::RequestBody => &mut state.acting_stream()?.request,
+        BufferType::ResponseBody => &mut state.acting_stream()?.response,
+        BufferType::GrpcMessage => return state.delivery.grpc_message.as_mut(),
+        _ => return None,
+    };
+    half.body_open.then_some(&mut half.body)
+}
+
 fn set(call: &mut Call<'_>, kind: u32, start: u32, length: u32, ptr: u32, size: u32) -> Answer {
     let kind = BufferType::from_wasm(kind).ok_or(Status::BadArgument)?;
     contents(call.data_mut(), kind)?;
     let data = read(call, ptr, size)?;
-    let stream = call.data_mut().acting_stream().ok_or(Status::BadArgument)?;
-    let half = match kind {
-        BufferType::RequestBody => &mut stream.request,
-        BufferType::ResponseBody => &mut stream.response,
-        _ => return Err(Status::BadArgument.into()),
-    };
-    if !half.body_open {
-        return Err(Status::BadArgument.into());
-    }
-    let body = &mut half.body;
+    let body = changeable(call.data_mut(), kind).ok_or(Status::BadArgument)?;
     let (Ok(start), Ok(length)) = (usize::try_from(start), usize::try_from(length)) else {
         return Err(Status::BadArgument.into());
     };
-    // Envoy can prepend, append and replace the whole; nothing in between.
-    if start == 0 && length == 0 {
-        body.splice(0..0, data);
-    } else if start == 0 && length >= body.len() {
-        *body = data;
-    } else if start != 0 && start >= body.len() {
+    // Envoy can prepend, append and replace the beginning or the whole; nothing in between.
+    if start == 0 {
+        body.splice(0..length.min(body.len()), data);
+    } else if start >= body.len() {
         body.extend_from_slice(&data);
     } else {
         return Err(Status::BadArgument.into());

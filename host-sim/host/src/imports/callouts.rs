@@ -178,6 +178,14 @@ fn is_call(token: u32) -> bool {
     token % 2 == 1
 }
 
+/// Numbers that Envoy never gives out are bad arguments, others that it does not know are not found.
+fn token_or_refusal(token: u32) -> Result<(), Status> {
+    if token == 0 || token == u32::MAX {
+        return Err(Status::BadArgument);
+    }
+    Ok(())
+}
+
 fn grpc_send(
     call: &mut Call<'_>,
     token: u32,
@@ -186,6 +194,7 @@ fn grpc_send(
     end_stream: u32,
 ) -> Answer {
     let message = read(call, message, message_len)?;
+    token_or_refusal(token)?;
     if is_call(token) {
         return Err(Status::BadArgument.into());
     }
@@ -203,6 +212,7 @@ fn grpc_send(
 }
 
 fn grpc_cancel(call: &mut Call<'_>, token: u32) -> Answer {
+    token_or_refusal(token)?;
     let state = call.data_mut();
     let known = if is_call(token) {
         state.calls.grpc.remove(&token)
@@ -217,6 +227,7 @@ fn grpc_cancel(call: &mut Call<'_>, token: u32) -> Answer {
 }
 
 fn grpc_close(call: &mut Call<'_>, token: u32) -> Answer {
+    token_or_refusal(token)?;
     if is_call(token) {
         return grpc_cancel(call, token);
     }

@@ -60,8 +60,13 @@ fn call_function(
     if name != VERIFY_SIGNATURE || !call.data().plugin.native_signatures {
         return Err(Status::NotFound.into());
     }
-    let verdict = verify_signature(&arguments)?;
-    hand_over(call, &verdict, ptr_ptr, size_ptr)
+    // A refusal comes with an empty result.
+    let (verdict, answer) = match verify_signature(&arguments) {
+        Ok(verdict) => (verdict, Ok(())),
+        Err(refusal) => (Vec::new(), Err(refusal.into())),
+    };
+    hand_over(call, &verdict, ptr_ptr, size_ptr)?;
+    answer
 }
 
 /// The serialized verdict, also over a key that is none. That no key is named, or two are, is the caller's mistake.

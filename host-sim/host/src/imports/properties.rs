@@ -1,14 +1,19 @@
 //! `proxy_get_property` and `proxy_set_property`.
 //!
 //! Of Envoy's attributes those that an HTTP filter asks for; what a module sets itself is found again under its own name.
-//! An attribute that is not offered is not found.
+//! An attribute that is not offered is not found, and neither is one of a map that the module cannot read now. A whole group of
+//! them cannot be serialized.
 
 use wasmtime::Linker;
 
 use super::{Answer, Call, hand_over, proxy, read};
 use crate::abi::Status;
+use crate::headers::Headers;
 use crate::state::State;
-use crate::stream::Stream;
+use crate::stream::{Half, Stream};
+
+/// Attributes that are several: Envoy knows them and has no bytes for them.
+const GROUPS: [&[u8]; 4] = [b"request", b"response", b"source", b"filter_state"];
 
 pub(super) fn define(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     proxy!(linker, "proxy_get_property", get,
@@ -20,7 +25,7 @@ pub(super) fn define(linker: &mut Linker<State>) -> wasmtime::Result<()> {
 
 fn get(call: &mut Call<'_>, path: u32, path_len: u32, ptr_ptr: u32, size_ptr: u32) -> Answer {
     let path = read(call, path, path_len)?;
-    let value = find(call.data_mut(), &path).ok_or(Status::NotFound)?;
+    let value = find(call.data_mut(), &path)?;
     hand_over(call, &value, ptr_ptr, size_ptr)
 }
 
@@ -31,34 +36,53 @@ fn set(call: &mut Call<'_>, path: u32, path_len: u32, value: u32, value_len: u32
     Ok(())
 }
 
-fn find(state: &mut State, path: &[u8]) -> Option<Vec<u8>> {
+fn find(state: &mut State, path: &[u8]) -> Result<Vec<u8>, Status> {
     match path {
-        b"plugin_name" => return Some(state.plugin.name.clone().into_bytes()),
-        b"plugin_root_id" => return Some(state.plugin.root_id.clone().into_bytes()),
-        b"plugin_vm_id" => return Some(state.plugin.vm_id.clone().into_bytes()),
+        b"" => return Err(Status::SerializationFailure),
+        b"plugin_name" => return Ok(state.plugin.name.clone().into_bytes()),
+        b"plugin_root_id" => return Ok(state.plugin.root_id.clone().into_bytes()),
+        b"plugin_vm_id" => return Ok(state.plugin.vm_id.clone().into_bytes()),
         _ => {}
     }
-    let stream = state.acting_stream()?;
-    if let Some(value) = stream.filter_state.get(path) {
-        return Some(value.clone());
+    let stream = state.acting_stream().ok_or(Status::NotFound)?;
+    if GROUPS.contains(&path) {
+        return Err(Status::SerializationFailure);
     }
+    attribute(stream, path).ok_or(Status::NotFound)
+}
+
+/// One of Envoy's attributes, or what the module set under a name of one part.
+fn attribute(stream: &Stream, path: &[u8]) -> Option<Vec<u8>> {
     let mut parts = path.split(|byte| *byte == 0);
-    match (parts.next()?, parts.next()?, parts.next()) {
-        (b"request", b"headers", Some(name)) => stream.request.headers.joined(name),
-        (b"response", b"headers", Some(name)) => stream.response.headers.joined(name),
-        (b"request", attribute, None) => request(stream, attribute),
-        (b"response", b"code", None) => {
+    match (parts.next()?, parts.next(), parts.next()) {
+        (name, None, None) => stream.filter_state.get(name).cloned(),
+        (b"request", Some(b"headers"), Some(name)) => {
+            readable(&stream.request, stream)?.joined(name)
+        }
+        (b"response", Some(b"headers"), Some(name)) => {
+            readable(&stream.response, stream)?.joined(name)
+        }
+        (b"request", Some(attribute), None) => request(stream, attribute),
+        (b"response", Some(b"code"), None) => {
             let status = std::str::from_utf8(stream.response.headers.get(":status")?).ok()?;
             Some(status.parse::<i64>().ok()?.to_le_bytes().to_vec())
         }
-        (b"source", b"address", None) => Some(stream.info.source_address.clone().into_bytes()),
+        (b"source", Some(b"address"), None) => {
+            Some(stream.info.source_address.clone().into_bytes())
+        }
         _ => None,
     }
 }
 
+/// Headers, while the module may read them.
+fn readable<'a>(half: &'a Half, stream: &Stream) -> Option<&'a Headers> {
+    (half.headers_open || stream.logging).then_some(&half.headers)
+}
+
 fn request(stream: &Stream, attribute: &[u8]) -> Option<Vec<u8>> {
-    let header = |name: &str| stream.request.headers.get(name).map(<[u8]>::to_vec);
-    let path = stream.request.headers.get(":path");
+    let headers = readable(&stream.request, stream);
+    let header = |name: &str| headers?.get(name).map(<[u8]>::to_vec);
+    let path = headers.and_then(|headers| headers.get(":path"));
     let question = path.and_then(|path| path.iter().position(|byte| *byte == b'?'));
     match attribute {
         b"path" => header(":path"),

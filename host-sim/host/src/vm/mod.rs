@@ -155,7 +155,6 @@ impl Vm {
         debug_assert_eq!(root, ROOT_CONTEXT, "the first context is the root");
         let state = self.state_mut();
         state.root_created = true;
-        state.configuring = true;
         let create = self.exports.context_create.clone();
         self.call(root, create, (root, VM_CONTEXT))?;
         self.settle()?;
@@ -166,6 +165,7 @@ impl Vm {
             return Err(StartError::VmStartRefused);
         }
         let configure = self.exports.configure.clone();
+        self.state_mut().configuring = true;
         let configured = self.call(root, configure, (root, size(&plugin.plugin_configuration)))?;
         self.state_mut().configuring = false;
         self.settle()?;

@@ -18,11 +18,21 @@ pub struct Envoy {
 
 /// The listener's own file, which Envoy watches.
 const LISTENERS: &str = "listeners.yaml";
+/// What Envoy says.
+const LOG: &str = "log";
+/// So much of it is shown when a test fails.
+const SHOWN_LOG_BYTES: usize = 8_192;
 
 impl Drop for Envoy {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if std::thread::panicking() {
+            // Why a test fails is often what Envoy said last.
+            let log = std::fs::read(self.folder.path().join(LOG)).unwrap_or_default();
+            let last = &log[log.len().saturating_sub(SHOWN_LOG_BYTES)..];
+            eprintln!("Envoy's log ends:\n{}", String::from_utf8_lossy(last));
+        }
     }
 }
 
@@ -47,7 +57,7 @@ impl Envoy {
         std::fs::write(&config, bootstrap).expect("writable");
         std::fs::write(&watched, filled(&listener, probe_configuration)).expect("writable");
         let admin_path = folder.path().join("admin");
-        let log = std::fs::File::create(folder.path().join("log")).expect("writable");
+        let log = std::fs::File::create(folder.path().join(LOG)).expect("writable");
         let child = Command::new(binary)
             .args([
                 "--use-dynamic-base-id",

@@ -160,6 +160,17 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Parts>, std::io::
                 false,
             ))
             .expect("a response"),
+        // What a transcript leaves a body as, and trailers.
+        "/four" => {
+            let mut closing = HeaderMap::new();
+            closing.insert("x-keep", HeaderValue::from_static("1"));
+            let frames = vec![Frame::data("body".into()), Frame::trailers(closing)];
+            Response::builder()
+                .header("x-from", "up")
+                .header("trailer", "x-keep")
+                .body(parts(frames, false))
+                .expect("a response")
+        }
         "/half" => half(),
         "/drop" | "/test.Service/Drop" => return Err(std::io::Error::other("dropped")),
         "/test.Service/Echo" => {

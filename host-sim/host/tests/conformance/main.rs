@@ -10,6 +10,7 @@ mod foreign;
 mod host_calls;
 mod request_ids;
 mod requests;
+mod transcripts;
 mod upstreams;
 mod workers;
 

@@ -241,7 +241,9 @@ async fn receive(
         report(StreamEvent::Trailing(from_map(response.headers())));
         return end;
     }
-    report(StreamEvent::Initial(from_map(response.headers())));
+    let mut metadata = from_map(response.headers());
+    metadata.set(b":status", response.status().as_str().as_bytes());
+    report(StreamEvent::Initial(metadata));
     let mut decoder = Decoder::default();
     let mut body = response.into_body();
     while let Some(frame) = body.frame().await {

@@ -3,6 +3,7 @@
 //! The same module runs in Envoy and in this host, so the two can be compared answer by answer. Raw host calls are made
 //! where the SDK would turn an unexpected status into a panic.
 
+mod calls;
 mod fetch;
 mod raw;
 mod stream;
@@ -18,7 +19,7 @@ use proxy_wasm::types::{ContextType, LogLevel, MapType, MetricType};
 
 proxy_wasm::main! {{
     proxy_wasm::set_log_level(LogLevel::Info);
-    proxy_wasm::set_root_context(|id| Box::new(Root { id, waiting: Vec::new(), ticks: 0, holding: Vec::new(), changed: Vec::new(), fetching: Default::default(), drains: false, draining: false, serves: Cell::new(false) }));
+    proxy_wasm::set_root_context(|id| Box::new(Root { id, waiting: Vec::new(), ticks: 0, holding: Vec::new(), changed: Vec::new(), fetching: Default::default(), drains: false, draining: false, serves: Cell::new(false), transcribed: String::new() }));
 }}
 
 struct Root {
@@ -33,6 +34,8 @@ struct Root {
     draining: bool,
     /// Requests come to this VM: it is a worker's.
     serves: Cell<bool>,
+    /// The last request for a transcript of a tick.
+    transcribed: String,
 }
 
 const QUEUE: &str = "probe";
@@ -79,7 +82,7 @@ impl Root {
         for id in self.waiting.drain(..) {
             let found = raw::set_effective_context(id);
             if found == 0 {
-                reply(&[text.clone()]);
+                reply(std::slice::from_ref(&text));
             } else {
                 let _ =
                     hostcalls::set_shared_data("gone", Some(found.to_string().as_bytes()), None);
@@ -108,7 +111,41 @@ impl Root {
     }
 }
 
+impl Root {
+    /// Every host call in a tick, once for each request for it; and in the name of a stream that waits for that.
+    fn transcribe(&mut self) {
+        let text = |key: &str| {
+            let (value, _) = hostcalls::get_shared_data(key).unwrap_or_default();
+            String::from_utf8(value.unwrap_or_default()).unwrap_or_default()
+        };
+        let asked = text("transcript-tick");
+        if self.transcribed != asked {
+            let whose = if self.serves.get() {
+                "a worker"
+            } else {
+                "the main thread"
+            };
+            calls::record(&format!("tick of {whose}"), self.id);
+            self.transcribed = asked;
+        }
+        let held = text("transcript-hold").parse().unwrap_or(0);
+        // Of all VMs one has the stream, as long as it waits.
+        if held > self.id && self.serves.get() && raw::set_effective_context(held) == 0 {
+            let _ = hostcalls::set_shared_data("transcript-hold", None, None);
+            calls::record("tick in a stream's name", held);
+            reply(&["done".to_owned()]);
+        }
+    }
+}
+
 impl RootContext for Root {
+    fn on_vm_start(&mut self, _size: usize) -> bool {
+        if self.get_vm_configuration().as_deref() == Some(b"transcript") {
+            calls::record("vm start", self.id);
+        }
+        true
+    }
+
     fn on_configure(&mut self, size: usize) -> bool {
         let configuration = self.get_plugin_configuration().unwrap_or_default();
         log(&format!("configured with {size} bytes, root {}", self.id));
@@ -119,6 +156,7 @@ impl RootContext for Root {
             }
             b"trap" => panic!("asked to"),
             b"drain" => self.drains = true,
+            b"transcript" => calls::record("configuration", self.id),
             _ => {}
         }
         if let Ok(id) = hostcalls::define_metric(MetricType::Counter, "probe_configured") {
@@ -147,14 +185,16 @@ impl RootContext for Root {
         }
         let _ = hostcalls::set_shared_data("ticks", Some(self.ticks.to_string().as_bytes()), None);
         let (value, _) = self.get_shared_data("hold");
-        if let Some(id) = value.and_then(|v| String::from_utf8(v).ok()?.parse().ok()) {
-            if !self.holding.contains(&id) && raw::set_effective_context(id) == 0 {
-                self.holding.push(id);
-                let _ = hostcalls::resume_http_request();
-            }
+        if let Some(id) = value.and_then(|v| String::from_utf8(v).ok()?.parse().ok())
+            && !self.holding.contains(&id)
+            && raw::set_effective_context(id) == 0
+        {
+            self.holding.push(id);
+            let _ = hostcalls::resume_http_request();
         }
         self.change_and_release();
         self.fetching.tick();
+        self.transcribe();
     }
 
     fn on_queue_ready(&mut self, queue: u32) {
@@ -180,6 +220,12 @@ impl RootContext for Root {
                         self.answer_waiting(format!("not sent {}", status as u32));
                     }
                 }
+                Some("transcript") => {
+                    calls::record("queue", self.id);
+                    if raw::set_effective_context(id) == 0 {
+                        reply(&["done".to_owned()]);
+                    }
+                }
                 _ => {
                     let found = raw::set_effective_context(id);
                     if found == 0 {
@@ -196,6 +242,7 @@ impl RootContext for Root {
             id,
             case: String::new(),
             lines: Vec::new(),
+            transcript: String::new(),
         }))
     }
 

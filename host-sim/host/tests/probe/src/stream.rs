@@ -7,16 +7,19 @@ use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, Bytes, MapType, MetricType};
 
-use crate::{QUEUE, TICKS, fetch, raw, reply, shown, vm};
+use crate::{QUEUE, TICKS, calls, fetch, raw, reply, shown, vm};
 
 pub struct Probe {
     pub id: u32,
     pub case: String,
     pub lines: Vec<String>,
+    /// Under which name every phase of this request makes all host calls; empty: it does not.
+    pub transcript: String,
 }
 
 impl Context for Probe {
     fn on_http_call_response(&mut self, _token: u32, headers: usize, body: usize, trailers: usize) {
+        self.transcribe("answer");
         let mut lines = vec![format!(
             "call headers={} body={body} trailers={trailers}",
             headers > 0
@@ -37,6 +40,7 @@ impl Context for Probe {
     }
 
     fn on_grpc_call_response(&mut self, _token: u32, status: u32, size: usize) {
+        self.transcribe("answer");
         let body = self
             .get_grpc_call_response_body(0, size)
             .unwrap_or_default();
@@ -48,6 +52,7 @@ impl Context for Probe {
     }
 
     fn on_grpc_stream_initial_metadata(&mut self, _token: u32, _count: u32) {
+        self.transcribe("initial metadata");
         let from = self
             .get_grpc_stream_initial_metadata_value("x-from")
             .unwrap_or_default();
@@ -55,6 +60,9 @@ impl Context for Probe {
     }
 
     fn on_grpc_stream_message(&mut self, token: u32, size: usize) {
+        if self.lines.len() == 1 {
+            self.transcribe("message");
+        }
         let message = self.get_grpc_stream_message(0, size).unwrap_or_default();
         self.lines.push(format!("message {}", shown(&message)));
         if message == b"echo 2" {
@@ -63,10 +71,12 @@ impl Context for Probe {
     }
 
     fn on_grpc_stream_trailing_metadata(&mut self, _token: u32, _count: u32) {
+        self.transcribe("trailing metadata");
         self.lines.push("trailing".to_owned());
     }
 
     fn on_grpc_stream_close(&mut self, token: u32, status: u32) {
+        self.transcribe("close");
         self.lines.push(format!("closed {status}"));
         self.lines.push(format!(
             "send after close {}",
@@ -77,6 +87,7 @@ impl Context for Probe {
 
     fn on_done(&mut self) -> bool {
         self.note("done");
+        self.phase("done");
         true
     }
 }
@@ -91,6 +102,26 @@ impl Probe {
             );
             let _ = self.set_shared_data(&self.case, Some(text.as_bytes()), None);
         }
+    }
+
+    /// All host calls, when this request is for that.
+    fn transcribe(&self, phase: &str) {
+        if !self.transcript.is_empty() {
+            calls::record(&format!("{}, {phase}", self.transcript), self.id);
+        }
+    }
+
+    /// The same in the phases of the request itself.
+    fn phase(&self, phase: &str) {
+        if ["transcript", "to-transcript"].contains(&self.case.as_str()) {
+            self.transcribe(phase);
+        }
+    }
+
+    /// An answer of four bytes: what a transcript leaves a body as.
+    fn answer(&self) {
+        let headers = vec![("content-type", "text/plain"), ("x-one", "1")];
+        let _ = hostcalls::send_http_response(200, headers, Some(b"body"));
     }
 
     fn wake_root(&self, item: &str) {
@@ -125,6 +156,36 @@ impl Probe {
                 reply(&[status.to_string()]);
             }
             "ticks" => reply(&[TICKS.load(Ordering::Relaxed).to_string()]),
+            // Answered when all of it is there.
+            "transcript" => {}
+            "to-transcript" => return Action::Continue,
+            // Made by a stream in the root's name.
+            "transcript-root" => {
+                calls::record("a stream in the root's name", 1);
+                raw::set_effective_context(self.id);
+                reply(&["done".to_owned()]);
+            }
+            "transcript-queue" => self.wake_root(&format!("{} transcript", self.id)),
+            "transcript-hold" => {
+                let id = self.id.to_string();
+                let _ = self.set_shared_data("transcript-hold", Some(id.as_bytes()), None);
+            }
+            "transcript-tick" => {
+                let number = raw::random().to_string();
+                let _ = self.set_shared_data("transcript-tick", Some(number.as_bytes()), None);
+                reply(&["asked".to_owned()]);
+            }
+            "transcript-text" => {
+                let phase = self.get_http_request_header("x-phase").unwrap_or_default();
+                let (text, _) = self.get_shared_data(&format!("transcript {phase}"));
+                let _ = hostcalls::send_http_response(200, vec![], text.as_deref());
+            }
+            "ending" => {
+                let name = self.get_http_request_header("x-ending").unwrap_or_default();
+                if calls::endings::end(&name) {
+                    reply(&["not ended".to_owned()]);
+                }
+            }
             "status" => reply(&raw::statuses(self.id)),
             "shared" => reply(&raw::shared_data()),
             "metrics" => reply(&raw::metrics()),
@@ -279,15 +340,33 @@ impl HttpContext for Probe {
         self.case = match case.split('/').collect::<Vec<_>>()[..] {
             [
                 "to",
-                how @ ("pass" | "late" | "hold" | "body" | "elsewhere" | "dead"),
+                how @ ("pass" | "late" | "hold" | "body" | "elsewhere" | "dead" | "transcript"),
                 ..,
             ] => format!("to-{how}"),
             _ => case,
         };
+        let name = hostcalls::get_map_value_bytes(MapType::HttpRequestHeaders, "x-transcript");
+        let name = name.ok().flatten().unwrap_or_default();
+        self.transcript = String::from_utf8_lossy(&name).into_owned();
+        self.phase("request headers");
         self.headers_case(end_of_stream)
     }
 
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        if ["transcript", "to-transcript"].contains(&self.case.as_str()) {
+            // Where the network cuts a body is its own affair; all of this one comes in one part.
+            if size > 0 {
+                self.phase("request body");
+            }
+            if end_of_stream && self.case == "transcript" {
+                self.answer();
+            }
+            return if self.case == "transcript" {
+                Action::Pause
+            } else {
+                Action::Continue
+            };
+        }
         if ["hold", "to-pass", "to-dead", "to-elsewhere"].contains(&self.case.as_str()) {
             return Action::Continue;
         }
@@ -321,6 +400,11 @@ impl HttpContext for Probe {
     }
 
     fn on_http_request_trailers(&mut self, count: usize) -> Action {
+        self.phase("request trailers");
+        if self.case == "transcript" {
+            self.answer();
+            return Action::Pause;
+        }
         if self.case.starts_with("to-") {
             self.set_http_request_trailer("x-drop", None);
             self.add_http_request_trailer("x-more", "1");
@@ -346,6 +430,7 @@ impl HttpContext for Probe {
     }
 
     fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
+        self.phase("response headers");
         self.add_http_response_header(
             "x-probe",
             if end_of_stream {
@@ -372,6 +457,9 @@ impl HttpContext for Probe {
     }
 
     fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        if size > 0 {
+            self.phase("response body");
+        }
         if self.case == "to-body" {
             if !end_of_stream {
                 return Action::Pause;
@@ -384,11 +472,13 @@ impl HttpContext for Probe {
     }
 
     fn on_http_response_trailers(&mut self, _count: usize) -> Action {
+        self.phase("response trailers");
         self.set_http_response_trailer("x-drop", None);
         Action::Continue
     }
 
     fn on_log(&mut self) {
+        self.phase("log");
         let (status, path) = raw::map_value(0, ":path");
         self.note(&format!("log({status} {})", shown(&path)));
     }
@@ -397,6 +487,7 @@ impl HttpContext for Probe {
 impl Drop for Probe {
     fn drop(&mut self) {
         self.note("deleted");
+        self.phase("delete");
     }
 }
 
