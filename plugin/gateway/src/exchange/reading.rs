@@ -80,10 +80,7 @@ pub(super) fn terms(recency: Recency, mode: ReadMode, reads: &ReadsConfig) -> Te
         return Terms::STRICT;
     }
     let bound = |most_ms: u32| Bound {
-        max_age_ms: i64::from(most_ms).min(match strict {
-            true => i64::MAX,
-            false => asked_ms,
-        }),
+        max_age_ms: i64::from(most_ms).min(asked_ms),
         at_least: recency.at_least,
     };
     Terms {
