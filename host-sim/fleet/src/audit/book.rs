@@ -18,6 +18,8 @@ pub struct Book {
     pub(super) hidden_us: Vec<u64>,
     /// The newest revision that each gateway has told of.
     told_by: Vec<i64>,
+    /// The engine holds something that this book cannot say: nothing about the account can be judged any more.
+    pub(super) is_spoiled: bool,
     /// Segments by generation, then by first entry: the last entry of each, and a hash of all of it.
     pub(super) segments: BTreeMap<u64, BTreeMap<u64, (u64, u64)>>,
 }
@@ -31,6 +33,7 @@ impl Default for Book {
             deletions_asked: 0,
             hidden_us: Vec::new(),
             told_by: Vec::new(),
+            is_spoiled: false,
             segments: BTreeMap::new(),
         }
     }

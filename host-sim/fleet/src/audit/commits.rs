@@ -40,8 +40,27 @@ impl Seen {
     }
 }
 
-/// What is wrong with a commit.
-pub(super) type Wrong = (Check, String);
+/// What a commit came to.
+#[derive(Default)]
+pub(super) struct Found {
+    /// Entries that were written.
+    pub(super) written: Vec<Written>,
+    /// What is wrong with it: all of it, since not everybody wants to know everything.
+    wrong: Vec<(Check, String)>,
+}
+
+impl Found {
+    pub(super) fn wrong(&mut self, check: Check, words: String) {
+        self.wrong.push((check, words));
+    }
+}
+
+/// Whether the book says after a commit what the engine holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Recorded {
+    Yes,
+    Not,
+}
 
 /// An entry that was written.
 pub(super) struct Written {
@@ -78,22 +97,27 @@ impl Auditor {
             self.violated(Check::Isolation, at_us, None, words);
             return None;
         };
-        let mut written = Vec::new();
+        let mut found = Found::default();
         if is_account {
             self.log.push((change.revision, account));
         }
         let book = self.books.entry(account).or_default();
-        let done = match is_account {
-            true => book.document(change, at_us, &mut written),
-            false => {
-                let (generation, first) = (parts.next(), parts.next());
-                let number = |it: Option<&str>| it.and_then(|it| it.parse().ok()).unwrap_or(0);
-                book.segment(change, number(generation), number(first))
+        if book.is_spoiled {
+            return Some(book.seen(account, change.revision, is_account));
+        }
+        if is_account {
+            let recorded = book.document(change, at_us, &mut found);
+            book.is_spoiled = recorded == Recorded::Not;
+        } else {
+            let (generation, first) = (parts.next(), parts.next());
+            let number = |it: Option<&str>| it.and_then(|it| it.parse().ok()).unwrap_or(0);
+            if let Err(words) = book.segment(change, number(generation), number(first)) {
+                found.wrong(Check::History, words);
             }
-        };
+        }
         let seen = book.seen(account, change.revision, is_account);
         let (deletions, asked) = (book.deletions, book.deletions_asked);
-        if let Err((check, words)) = done {
+        for (check, words) in found.wrong {
             let words = format!("{account}, revision {}: {words}", change.revision);
             self.violated(check, at_us, Some(account), words);
         }
@@ -103,7 +127,7 @@ impl Auditor {
             );
             self.violated(Check::ExactlyOnce, at_us, Some(account), words);
         }
-        for entry in written {
+        for entry in found.written {
             self.done(account, change.revision, &entry, at_us);
         }
         Some(seen)
@@ -124,6 +148,12 @@ impl Auditor {
             );
             return self.violated(Check::Isolation, at_us, Some(account), words);
         }
+        let is_named = operation.named != Name::Nothing;
+        let told = self.told.entry(number).or_default();
+        told.done += 1;
+        told.done_revision = revision;
+        let most = if is_named { 1 } else { told.attempts };
+        let (done, may_be_done) = (told.done, told.may_be_done());
         let wanted = match operation.kind {
             Kind::Add { points, .. } => Some((points, true)),
             Kind::Redeem { points } => Some((points, false)),
@@ -139,14 +169,8 @@ impl Auditor {
                 entry.points,
                 if entry.is_added { "added" } else { "redeemed" }
             );
-            return self.violated(Check::Acknowledged, at_us, Some(account), words);
+            self.violated(Check::Acknowledged, at_us, Some(account), words);
         }
-        let is_named = operation.named != Name::Nothing;
-        let told = self.told.entry(number).or_default();
-        told.done += 1;
-        told.done_revision = revision;
-        let most = if is_named { 1 } else { told.attempts };
-        let (done, may_be_done) = (told.done, told.may_be_done());
         if done > most {
             let words =
                 format!("operation {number} was done {done} times, at last at revision {revision}");
@@ -184,12 +208,7 @@ impl Book {
     }
 
     /// A new document, or none.
-    fn document(
-        &mut self,
-        change: &Change,
-        at_us: u64,
-        written: &mut Vec<Written>,
-    ) -> Result<(), Wrong> {
+    fn document(&mut self, change: &Change, at_us: u64, found: &mut Found) -> Recorded {
         let was_live = self.newest().is_live();
         let was_erased = self.newest().standing == Standing::Erased;
         let generation = self.lives.last().map_or(0, |it| it.generation);
@@ -200,18 +219,17 @@ impl Book {
         };
         let Some(value) = &change.value else {
             self.versions.push(version);
-            return match was_erased {
-                true => Ok(()),
-                false => Err((
-                    Check::History,
-                    "what was no tombstone was removed".to_owned(),
-                )),
-            };
+            if !was_erased {
+                let words = "what was no tombstone was removed".to_owned();
+                found.wrong(Check::History, words);
+            }
+            return Recorded::Yes;
         };
         let state = match document::decode(value) {
             Ok(state) => state,
             Err(error) => {
-                return Err((Check::Fold, format!("the document cannot be read: {error}")));
+                found.wrong(Check::Fold, format!("the document cannot be read: {error}"));
+                return Recorded::Not;
             }
         };
         let (now, updated_at_ms) = match &state {
@@ -233,9 +251,9 @@ impl Book {
         let back = now < generation || now < first && !(was_live && now == generation);
         let same_tombstone = was_erased && now == generation;
         if back || same_tombstone {
-            self.versions.push(version);
             let words = format!("life {now} follows on life {generation}");
-            return Err((Check::Fold, words));
+            found.wrong(Check::Fold, words);
+            return Recorded::Not;
         }
         version.ended = now - first + u64::from(!is_live);
         self.deletions += version.ended;
@@ -248,13 +266,13 @@ impl Book {
                 ..Life::default()
             });
         }
-        let mut result = Ok(());
+        let mut recorded = Recorded::Yes;
         version.standing = match &state {
             State::Live(account) => {
                 let place = self.lives.len() - 1;
                 let segments = self.segments.get(&now);
                 if let Some(life) = self.lives.last_mut() {
-                    result = life.go_on(account, written, segments);
+                    recorded = life.go_on(account, segments, found);
                 }
                 let entries = self.lives.last().map_or(0, |it| it.entries.len());
                 let lots = account.lots();
@@ -277,19 +295,18 @@ impl Book {
             State::Absent => Standing::Absent,
         };
         self.versions.push(version);
-        result
+        recorded
     }
 
     /// A segment was put, or removed.
-    fn segment(&mut self, change: &Change, generation: u64, first: u64) -> Result<(), Wrong> {
-        let history = |words: String| Err((Check::History, words));
-        let of_life = self.segments.entry(generation).or_default();
+    fn segment(&mut self, change: &Change, generation: u64, first: u64) -> Result<(), String> {
+                let of_life = self.segments.entry(generation).or_default();
         let Some(value) = &change.value else {
             let is_known = of_life.remove(&first).is_some();
             let current = self.lives.last().map_or(0, |it| it.generation);
             return match is_known && !(self.newest().is_live() && current == generation) {
                 true => Ok(()),
-                false => history(format!(
+                false => Err(format!(
                     "segment {generation}/{first} was removed while it counts"
                 )),
             };
@@ -297,23 +314,23 @@ impl Book {
         let segment = match segment::decode(value) {
             Ok(segment) => segment,
             Err(error) => {
-                return history(format!(
+                return Err(format!(
                     "segment {generation}/{first} cannot be read: {error}"
                 ));
             }
         };
         if (segment.generation(), segment.first()) != (generation, first) {
-            return history(format!("segment {generation}/{first} holds another"));
+            return Err(format!("segment {generation}/{first} holds another"));
         }
         let hash = hash_of(value);
         if let Some((_, before)) = of_life.insert(first, (segment.last(), hash)) {
-            return history(match before == hash {
+            return Err(match before == hash {
                 true => format!("segment {generation}/{first} was written again"),
                 false => format!("segment {generation}/{first} has changed"),
             });
         }
         let Some(life) = self.lives.iter().find(|it| it.generation == generation) else {
-            return history(format!("segment {generation}/{first} is of no life"));
+            return Err(format!("segment {generation}/{first} is of no life"));
         };
         for entry in segment.entries() {
             let place = usize::try_from(entry.sequence.saturating_sub(1)).unwrap_or(usize::MAX);
@@ -322,7 +339,7 @@ impl Book {
                     "segment {generation}/{first} has another entry {}",
                     entry.sequence
                 );
-                return history(words);
+                return Err(words);
             }
         }
         Ok(())

@@ -52,7 +52,7 @@ impl Auditor {
             let what = shown.get(&account).unwrap_or(&Shown::Nothing);
             let book = self.books.get(&account);
             book.map_or(*what == Shown::Nothing, |book| {
-                what.is_of(book, book.at(revision), clock_ms)
+                book.is_spoiled || what.is_of(book, book.at(revision), clock_ms)
             })
         };
         // What changed meanwhile may be shown as it was at any revision, but all at the same one.

@@ -1,9 +1,11 @@
 //! One life of an account, entry by entry: its history folded anew, whatever the document says of it.
+//!
+//! What is there is recorded first and judged after: whoever does not want to know of one wrong must not be told its echoes.
 
-use ledger::{Entry, EntryKind};
+use ledger::{Entry, EntryKind, Take};
 
 use super::book::{Fact, Life, Lot, shown_hash};
-use super::commits::{Written, Wrong, hash_of};
+use super::commits::{Found, Recorded, Written, hash_of};
 use crate::checks::Check;
 use crate::wire;
 
@@ -11,33 +13,36 @@ use crate::wire;
 type Segments = std::collections::BTreeMap<u64, (u64, u64)>;
 
 impl Life {
-    /// The next document of this life.
+    /// The next document of this life. Whether it could be recorded: one that tells another past cannot.
     pub(super) fn go_on(
         &mut self,
         account: &ledger::Account,
-        written: &mut Vec<Written>,
         segments: Option<&Segments>,
-    ) -> Result<(), Wrong> {
-        let history = |words: String| Err((Check::History, words));
+        found: &mut Found,
+    ) -> Recorded {
         let archived = account.archived().map_or(0, |it| it.sequence);
         let known = self.entries.len() as u64;
         if archived < self.archived || account.sequence() < known || archived > known {
-            return history(format!(
+            let words = format!(
                 "the document holds entries {} to {}; {known} were there, {} of them in segments",
                 archived + 1,
                 account.sequence(),
                 self.archived
-            ));
+            );
+            found.wrong(Check::History, words);
+            return Recorded::Not;
         }
         while self.archived < archived {
             let covered = segments.and_then(|it| it.get(&(self.archived + 1)));
             match covered {
                 Some(&(last, _)) if last <= archived => self.archived = last,
                 _ => {
-                    return history(format!(
+                    let words = format!(
                         "entries from {} on have left the document, and no segment holds them",
                         self.archived + 1
-                    ));
+                    );
+                    found.wrong(Check::History, words);
+                    self.archived = archived;
                 }
             }
         }
@@ -48,44 +53,32 @@ impl Life {
         }
         for entry in account.entries() {
             let place = usize::try_from(entry.sequence.saturating_sub(1)).unwrap_or(usize::MAX);
-            match self.entries.get(place) {
-                Some(fact) if fact.hash == hash_of(entry) => {}
-                Some(_) => return history(format!("entry {} has changed", entry.sequence)),
-                None if place == self.entries.len() => written.push(self.write(entry)?),
-                None => {
-                    return history(format!(
-                        "entry {} came before those ahead of it",
-                        entry.sequence
-                    ));
-                }
-            }
+            let wrong = match self.entries.get(place) {
+                Some(fact) if fact.hash == hash_of(entry) => continue,
+                Some(_) => format!("entry {} has changed", entry.sequence),
+                None if place == self.entries.len() => match self.write(entry, found) {
+                    Recorded::Yes => continue,
+                    Recorded::Not => return Recorded::Not,
+                },
+                None => format!("entry {} came before those ahead of it", entry.sequence),
+            };
+            found.wrong(Check::History, wrong);
+            return Recorded::Not;
         }
         self.expire(account.updated_at().as_millis());
-        let same = account.lots().len() == self.lots.len()
-            && account
-                .lots()
-                .iter()
-                .zip(self.lots.values())
-                .all(|(held, lot)| {
-                    held.sequence == lot.sequence && held.remaining.get() == lot.left
-                });
-        if !same {
-            let held: Vec<_> = account
-                .lots()
-                .iter()
-                .map(|it| (it.sequence, it.remaining.get()))
-                .collect();
-            let lots: Vec<_> = self
-                .lots
-                .values()
-                .map(|it| (it.sequence, it.left))
-                .collect();
-            return Err((
-                Check::Fold,
-                format!("the open lots are {held:?}, by the history they are {lots:?}"),
-            ));
+        self.judge_lots(account, found);
+        Recorded::Yes
+    }
+
+    fn judge_lots(&self, account: &ledger::Account, found: &mut Found) {
+        let held = account.lots().iter();
+        let held: Vec<_> = held.map(|it| (it.sequence, it.remaining.get())).collect();
+        let lots = self.lots.values();
+        let lots: Vec<_> = lots.map(|it| (it.sequence, it.left)).collect();
+        if held != lots {
+            let words = format!("the open lots are {held:?}, by the history they are {lots:?}");
+            found.wrong(Check::Fold, words);
         }
-        Ok(())
     }
 
     fn expire(&mut self, now_ms: i64) {
@@ -96,93 +89,111 @@ impl Life {
         }
     }
 
-    fn write(&mut self, entry: &Entry) -> Result<Written, Wrong> {
+    /// The next entry. One of no operation is not recorded: nobody can be shown it.
+    fn write(&mut self, entry: &Entry, found: &mut Found) -> Recorded {
         let sequence = entry.sequence;
-        let fold = |words: String| Err((Check::Fold, format!("entry {sequence}: {words}")));
-        let now_ms = entry.recorded_at.as_millis();
-        if now_ms < self.recorded_at_ms {
-            return fold("it is older than the one before it".to_owned());
-        }
-        self.recorded_at_ms = now_ms;
-        self.expire(now_ms);
-        let points = entry.points.get();
-        let is_added = match &entry.kind {
-            EntryKind::Added { valid_until, .. } => {
-                let end_ms = valid_until.map_or(i64::MAX, ledger::Timestamp::as_millis);
-                if end_ms > now_ms {
-                    let id = entry.identity.id.as_str().to_owned();
-                    let order = (end_ms, entry.created_at.as_millis(), id);
-                    let lot = Lot {
-                        sequence,
-                        left: points,
-                    };
-                    self.lots.insert(order, lot);
-                    self.active += points;
-                }
-                true
-            }
-            EntryKind::Redeemed { takes } => {
-                let mut wanted = points;
-                for take in takes {
-                    let taken = take.points.get();
-                    let Some(mut first) = self.lots.first_entry() else {
-                        return fold(format!("lot {} is used, and none is open", take.lot));
-                    };
-                    let lot = *first.get();
-                    if lot.sequence != take.lot || taken > lot.left || taken > wanted {
-                        return fold(format!(
-                            "{taken} of {wanted} points are taken from lot {}; the next one is {} with {}",
-                            take.lot, lot.sequence, lot.left
-                        ));
-                    }
-                    if lot.left == taken {
-                        first.remove();
-                    } else if wanted != taken {
-                        return fold(format!("lot {} is left before it is empty", lot.sequence));
-                    } else {
-                        first.get_mut().left -= taken;
-                    }
-                    wanted -= taken;
-                    self.active -= taken;
-                }
-                if wanted > 0 {
-                    return fold(format!(
-                        "{wanted} of {points} points are taken from nowhere"
-                    ));
-                }
-                false
-            }
-        };
-        if entry.balance_after.get() != self.active {
-            let (told, active) = (entry.balance_after.get(), self.active);
-            return fold(format!("it leaves {told} points, by the history {active}"));
-        }
-        let id = hash_of(&entry.identity.id.as_str());
-        if !self.ids.insert(id) {
-            let words = format!(
-                "entry {sequence} has an id that was there: {}",
-                entry.identity.id.as_str()
-            );
-            return Err((Check::ExactlyOnce, words));
-        }
         let description = entry.description.as_ref().map_or("", |it| it.as_str());
         let Some(number) = wire::number_of(description) else {
             let words = format!("entry {sequence} is of no operation: {description:?}");
-            return Err((Check::Isolation, words));
+            found.wrong(Check::Isolation, words);
+            return Recorded::Not;
         };
-        let shown = shown_hash(number, points, self.active, is_added);
+        let now_ms = entry.recorded_at.as_millis();
+        let is_older = now_ms < self.recorded_at_ms;
+        self.recorded_at_ms = now_ms;
+        self.expire(now_ms);
+        let points = entry.points.get();
+        let folded = match &entry.kind {
+            EntryKind::Added { valid_until, .. } => {
+                let end_ms = valid_until.map_or(i64::MAX, ledger::Timestamp::as_millis);
+                self.open(entry, end_ms, now_ms);
+                Ok(())
+            }
+            EntryKind::Redeemed { takes } => self.take(points, takes),
+        };
+        let is_added = matches!(entry.kind, EntryKind::Added { .. });
+        // As the document has it, since that is what everybody is told.
+        let balance_after = entry.balance_after.get();
+        let shown = shown_hash(number, points, balance_after, is_added);
         let sum = self.entries.last().map_or(0, |it| it.sum);
+        let id = hash_of(&entry.identity.id.as_str());
         self.entries.push(Fact {
             hash: hash_of(entry),
             number,
             id,
-            balance_after: self.active,
+            balance_after,
             sum: sum.wrapping_add(shown),
         });
-        Ok(Written {
+        found.written.push(Written {
             number,
             points,
             is_added,
-        })
+        });
+        let mut fold = |words: &str| found.wrong(Check::Fold, format!("entry {sequence}: {words}"));
+        if is_older {
+            fold("it is older than the one before it");
+        }
+        if let Err(words) = folded {
+            fold(&words);
+        }
+        if balance_after != self.active {
+            let active = self.active;
+            fold(&format!(
+                "it leaves {balance_after} points, by the history {active}"
+            ));
+        }
+        if !self.ids.insert(id) {
+            let id = entry.identity.id.as_str();
+            let words = format!("entry {sequence} has an id that was there: {id}");
+            found.wrong(Check::ExactlyOnce, words);
+        }
+        Recorded::Yes
+    }
+
+    /// A lot, unless it had ended before it began.
+    fn open(&mut self, entry: &Entry, end_ms: i64, now_ms: i64) {
+        if end_ms > now_ms {
+            let id = entry.identity.id.as_str().to_owned();
+            let order = (end_ms, entry.created_at.as_millis(), id);
+            let lot = Lot {
+                sequence: entry.sequence,
+                left: entry.points.get(),
+            };
+            self.lots.insert(order, lot);
+            self.active += lot.left;
+        }
+    }
+
+    /// A redemption takes from the lots in their order.
+    fn take(&mut self, points: u64, takes: &[Take]) -> Result<(), String> {
+        let mut wanted = points;
+        for take in takes {
+            let taken = take.points.get();
+            let Some(mut first) = self.lots.first_entry() else {
+                return Err(format!("lot {} is used, and none is open", take.lot));
+            };
+            let lot = *first.get();
+            if lot.sequence != take.lot || taken > lot.left || taken > wanted {
+                return Err(format!(
+                    "{taken} of {wanted} points are taken from lot {}; the next one is {} with {}",
+                    take.lot, lot.sequence, lot.left
+                ));
+            }
+            if lot.left == taken {
+                first.remove();
+            } else if wanted != taken {
+                return Err(format!("lot {} is left before it is empty", lot.sequence));
+            } else {
+                first.get_mut().left -= taken;
+            }
+            wanted -= taken;
+            self.active -= taken;
+        }
+        match wanted {
+            0 => Ok(()),
+            _ => Err(format!(
+                "{wanted} of {points} points are taken from nowhere"
+            )),
+        }
     }
 }

@@ -202,7 +202,8 @@ impl Auditor {
         check: Check,
     ) {
         let clock_ms = self.shown(asked.gateway, asked.asked_us, at_us);
-        let Some(book) = self.books.get(&asked.account) else {
+        let book = self.books.get(&asked.account);
+        let Some(book) = book.filter(|it| !it.is_spoiled) else {
             return;
         };
         // Each version that fits, by the revision up to which it was current.

@@ -62,12 +62,39 @@ fn another_answer_than_before() {
     scene.goes_well(1);
     let again = scene.asks(1);
     scene.is_told(&again, &answer(409));
-    assert!(scene.auditor.violation.is_some());
+    scene.finds(Check::Refused);
+    // What it is told now is true, and not what it was told before.
+    let all_but_few = Kind::Redeem { points: 80 };
+    let mut scene = Scene::of(&[(ADD, Name::Id(1)), (all_but_few, Name::Id(2))]);
+    scene.goes_well(1);
+    scene.goes_well(2);
+    scene.finds_nothing_wrong_yet();
+    let again = scene.asks(2);
+    scene.is_told(&again, &insufficient(80, 20));
+    scene.finds(Check::SameAnswer);
     let mut scene = Scene::of(&[(ADD, Name::Key)]);
     let revision = scene.goes_well(1);
     let again = scene.asks(1);
     scene.is_told(&again, &done(revision));
     scene.finds(Check::SameAnswer);
+}
+
+#[test]
+fn an_acknowledgement_of_nothing() {
+    let mut scene = Scene::of(&adds(2));
+    let revision = scene.goes_well(1);
+    let asked = scene.asks(2);
+    scene.is_told(&asked, &done(revision));
+    scene.finds(Check::Acknowledged);
+}
+
+#[test]
+fn an_acknowledgement_with_a_revision_of_nothing() {
+    let mut scene = Scene::of(&adds(1));
+    let asked = scene.asks(1);
+    let revision = scene.does(1);
+    scene.is_told(&asked, &done(revision + 1));
+    scene.finds(Check::Acknowledged);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use ledger::{Description, EntryKind, Points, Record, State, Take};
 use super::scene::{ACCOUNT, ADD, BOUNDED, REDEEM, Scene, adds, answer, done, from_engine};
 use crate::audit::Answer;
 use crate::checks::Check;
+use crate::named::Set;
 use crate::plan::{Kind, Name};
 
 #[test]
@@ -160,24 +161,6 @@ fn an_account_that_is_deleted_twice_at_one_request() {
 }
 
 #[test]
-fn an_acknowledgement_of_nothing() {
-    let mut scene = Scene::of(&adds(2));
-    let revision = scene.goes_well(1);
-    let asked = scene.asks(2);
-    scene.is_told(&asked, &done(revision));
-    scene.finds(Check::Acknowledged);
-}
-
-#[test]
-fn an_acknowledgement_with_a_revision_of_nothing() {
-    let mut scene = Scene::of(&adds(1));
-    let asked = scene.asks(1);
-    let revision = scene.does(1);
-    scene.is_told(&asked, &done(revision + 1));
-    scene.finds(Check::Acknowledged);
-}
-
-#[test]
 fn other_points_than_were_asked_for() {
     let mut scene = Scene::of(&adds(1));
     let _ = scene.asks(1);
@@ -196,4 +179,54 @@ fn an_entry_of_another_account() {
     scene.operations[0].number = 2;
     scene.does(1);
     scene.finds(Check::Isolation);
+}
+
+/// Each is wrong in one way, and nobody wants to know: what follows is right, and must be found right.
+#[test]
+fn what_follows_on_what_nobody_wants_to_know_is_judged_by_what_is_there() {
+    type Change = fn(&mut ledger::AccountParts);
+    let cases: [(Check, Change); 4] = [
+        (Check::Fold, |parts| {
+            let balance = Points::new(101).expect("points");
+            parts.entries[0].balance_after = balance;
+        }),
+        (Check::History, |parts| {
+            let other = Description::new("o2").expect("a text");
+            parts.entries[0].description = Some(other);
+        }),
+        (Check::Isolation, |parts| {
+            let none = Description::new("of nobody").expect("a text");
+            parts.entries[1].description = Some(none);
+        }),
+        (Check::Acknowledged, |parts| {
+            let one_more = Points::new(101).expect("points");
+            parts.entries[1].points = one_more;
+        }),
+    ];
+    for (check, change) in cases {
+        for is_wanted in [true, false] {
+            let mut scene = Scene::of(&[
+                (ADD, Name::Id(1)),
+                (ADD, Name::Id(2)),
+                (BOUNDED, Name::Nothing),
+            ]);
+            if !is_wanted {
+                scene.auditor.checks = Set::all().without(&[check]);
+            }
+            scene.goes_well(1);
+            let asked = scene.asks(2);
+            scene.pass(5);
+            scene.decides(2, 2);
+            let record = scene.changed(change);
+            let revision = scene.holds(&record);
+            scene.pass(5);
+            scene.is_told(&asked, &done(revision));
+            let read = scene.asks(3);
+            scene.is_told(&read, &from_engine(200));
+            match is_wanted {
+                true => scene.finds(check),
+                false => scene.finds_nothing(),
+            }
+        }
+    }
 }

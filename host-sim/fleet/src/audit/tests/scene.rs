@@ -154,6 +154,12 @@ impl Scene {
 
     /// The same under another number's id.
     pub(super) fn does_as(&mut self, number: u32, id: u32) -> i64 {
+        let record = self.decides(number, id);
+        self.holds(&record)
+    }
+
+    /// What the ledger makes of it, which the engine does not hold yet.
+    pub(super) fn decides(&mut self, number: u32, id: u32) -> Record {
         let operation = ledger_operation(&self.operations[number as usize - 1], id);
         let now_ms = START_MS + (self.time.now_us() / 1000).cast_signed();
         let now = Timestamp::from_millis(now_ms).expect("a time");
@@ -163,7 +169,7 @@ impl Scene {
             panic!("{applied:?}");
         };
         self.state = record.clone().into();
-        self.holds(&record)
+        record
     }
 
     /// An operation from its request to its answer, as it should be.
@@ -199,6 +205,11 @@ impl Scene {
     pub(super) fn finds(&mut self, check: Check) {
         let found = self.auditor.take_violation();
         assert_eq!(found.as_ref().map(|it| it.check), Some(check), "{found:?}");
+    }
+
+    #[track_caller]
+    pub(super) fn finds_nothing_wrong_yet(&mut self) {
+        assert_eq!(self.auditor.take_violation(), None);
     }
 
     #[track_caller]
@@ -288,11 +299,4 @@ pub(super) fn insufficient(wanted: u64, active: u64) -> Answer {
 
 pub(super) fn adds(number: usize) -> Vec<(Kind, Name)> {
     (1..).map(|it| (ADD, Name::Id(it))).take(number).collect()
-}
-
-impl Scene {
-    #[track_caller]
-    pub(super) fn finds_nothing_wrong_yet(&mut self) {
-        assert_eq!(self.auditor.take_violation(), None);
-    }
 }
