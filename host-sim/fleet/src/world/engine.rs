@@ -15,6 +15,9 @@ use crate::faults::Fate;
 /// gRPC status: no answer, or nobody there.
 pub(super) const UNAVAILABLE: u32 = 14;
 
+/// gRPC status: there is no such method.
+const UNIMPLEMENTED: u32 = 12;
+
 /// After how long a call that nobody takes fails, in microseconds.
 const REFUSED_AFTER_US: u64 = 300;
 
@@ -24,6 +27,8 @@ pub(super) struct Engine {
     pub(super) is_up: bool,
     /// Counts starts: what was under way before one fails.
     pub(super) starts: u64,
+    /// Until when it is down, if it is.
+    pub(super) down_until_us: u64,
     /// Until when there is no leader.
     pub(super) leaderless_until_us: u64,
     /// Until when writes take longer, and by how much.
@@ -40,12 +45,18 @@ impl Engine {
             model,
             is_up: true,
             starts: 0,
+            down_until_us: 0,
             leaderless_until_us: 0,
             slow_until_us: 0,
             slow_by_us: 0,
             stale_until_us: 0,
             stale_by: 0,
         }
+    }
+
+    /// It is up again after that start, unless it was stopped again meanwhile.
+    pub(super) fn comes_up(&mut self, start: u64) {
+        self.is_up |= start == self.starts;
     }
 
     /// Carries out a call, at the time `now_us`.
@@ -64,11 +75,17 @@ impl Engine {
     }
 }
 
-/// A call on its way to the engine.
-pub(super) struct Call {
-    seat: usize,
+/// Whose call it is: of which VM, under which token.
+#[derive(Clone, Copy)]
+pub(super) struct Caller {
+    pub(super) seat: usize,
     life: u64,
     token: u32,
+}
+
+/// A call on its way to the engine.
+pub(super) struct Call {
+    caller: Caller,
     method: Method,
     message: Bytes,
     /// When its caller gives up.
@@ -96,25 +113,15 @@ impl World<'_> {
         message: Vec<u8>,
         timeout_ms: u32,
     ) {
-        let (now_us, life) = (self.now_us(), self.seats[seat].life);
+        let now_us = self.now_us();
         let timeout_us = u64::from(timeout_ms) * 1000;
+        let life = self.seats[seat].life;
+        let caller = Caller { seat, life, token };
         let Some(method) = Method::named(method) else {
-            let answer = Err(12);
-            self.expect(
-                1,
-                Coming::Answer {
-                    seat,
-                    life,
-                    token,
-                    answer,
-                },
-            );
-            return;
+            return self.expect_answer(1, caller, Err(UNIMPLEMENTED));
         };
         let mut call = Call {
-            seat,
-            life,
-            token,
+            caller,
             method,
             message: message.into(),
             deadline_us: now_us + timeout_us,
@@ -130,6 +137,10 @@ impl World<'_> {
         self.trace.line(now_us, "call", || {
             json!({ "vm": seat, "call": token, "asks": format!("{method:?}"), "bytes": call.message.len(), "fate": fate })
         });
+        // Nothing leaves a gateway that is cut off, whatever was to become of it.
+        if self.gateways[self.seats[seat].gateway].cut_until_us > now_us {
+            return self.give_up(&call);
+        }
         match fate {
             Some(Fate::Lost) => return self.give_up(&call),
             Some(Fate::AnswerLost) => {
@@ -163,42 +174,21 @@ impl World<'_> {
                 });
             }
             Some(Fate::Refused(status)) => {
-                let answer = Err(status);
-                let after_us = way_us * 2;
-                self.expect(
-                    after_us,
-                    Coming::Answer {
-                        seat,
-                        life,
-                        token,
-                        answer,
-                    },
-                );
-                return;
+                return self.expect_answer(way_us * 2, caller, Err(status));
             }
             None => {}
         }
-        let gateway = &self.gateways[self.seats[seat].gateway];
-        if gateway.cut_until_us > now_us {
-            return self.give_up(&call);
-        }
         self.expect(way_us, Coming::Call(call));
+    }
+
+    fn expect_answer(&mut self, after_us: u64, caller: Caller, answer: Result<Vec<u8>, u32>) {
+        self.expect(after_us, Coming::Answer { caller, answer });
     }
 
     /// The caller hears nothing until its time is up.
     fn give_up(&mut self, call: &Call) {
         let after_us = call.deadline_us.saturating_sub(self.now_us());
-        let (seat, life, token) = (call.seat, call.life, call.token);
-        let answer = Err(UNAVAILABLE);
-        self.expect(
-            after_us,
-            Coming::Answer {
-                seat,
-                life,
-                token,
-                answer,
-            },
-        );
+        self.expect_answer(after_us, call.caller, Err(UNAVAILABLE));
     }
 
     /// A call reaches the engine.
@@ -214,7 +204,7 @@ impl World<'_> {
         }
         if now_us < self.engine.leaderless_until_us && !call.waited {
             call.waited = true;
-            let drawn = self.chance([call.seat as u64, call.token.into(), 2]);
+            let drawn = self.chance([call.caller.seat as u64, call.caller.token.into(), 2]);
             let answered = call.answer.is_some();
             if answered && drawn % 4 != 3 {
                 self.give_up(&call);
@@ -243,7 +233,7 @@ impl World<'_> {
         let wrote = self.engine.model.revision() != before;
         self.trace.line(now_us, "carried-out", || {
             let revision = self.engine.model.revision();
-            json!({ "vm": call.seat, "call": call.token, "revision": revision, "wrote": wrote, "refused": result.as_ref().err() })
+            json!({ "vm": call.caller.seat, "call": call.caller.token, "revision": revision, "wrote": wrote, "refused": result.as_ref().err() })
         });
         if wrote {
             self.audit(before);
@@ -251,7 +241,7 @@ impl World<'_> {
         }
         let Some(travels) = call.answer else { return };
         let mut after_us =
-            self.latency_us([call.seat as u64, call.token.into(), 3]) + travels.extra_us;
+            self.latency_us([call.caller.seat as u64, call.caller.token.into(), 3]) + travels.extra_us;
         if wrote && now_us < self.engine.slow_until_us {
             after_us += self.engine.slow_by_us;
         }
@@ -259,7 +249,7 @@ impl World<'_> {
             true => Ok(self.nonsense(&call)),
             false => result,
         };
-        let gateway = &self.gateways[self.seats[call.seat].gateway];
+        let gateway = &self.gateways[self.seats[call.caller.seat].gateway];
         if gateway.cut_until_us > now_us {
             return self.give_up(&call);
         }
@@ -270,21 +260,12 @@ impl World<'_> {
         if self.now_us() + after_us >= call.deadline_us {
             return self.give_up(call);
         }
-        let (seat, life, token) = (call.seat, call.life, call.token);
-        self.expect(
-            after_us,
-            Coming::Answer {
-                seat,
-                life,
-                token,
-                answer,
-            },
-        );
+        self.expect_answer(after_us, call.caller, answer);
     }
 
     /// An answer that is none.
     fn nonsense(&self, call: &Call) -> Vec<u8> {
-        match self.chance([call.seat as u64, call.token.into(), 4]) % 4 {
+        match self.chance([call.caller.seat as u64, call.caller.token.into(), 4]) % 4 {
             0 => Vec::new(),
             1 => vec![0xff; 3],
             // A header alone, of a store that is far ahead. To a range that would say that there is nothing: no garble, a lie.
@@ -305,13 +286,8 @@ impl World<'_> {
         }
     }
 
-    pub(super) fn answer(
-        &mut self,
-        seat: usize,
-        life: u64,
-        token: u32,
-        answer: Result<Vec<u8>, u32>,
-    ) {
+    pub(super) fn answer(&mut self, caller: Caller, answer: Result<Vec<u8>, u32>) {
+        let Caller { seat, life, token } = caller;
         if !self.lives(seat, life) {
             return;
         }

@@ -11,7 +11,16 @@ impl World<'_> {
         let now_us = self.now_us();
         self.trace
             .line(now_us, "fault", || json!({ "fault": fault }));
-        let until = |ms: u32| now_us + u64::from(ms) * 1000;
+        // One that comes while another of its kind still holds does not cut it short.
+        let later = |until_us: &mut u64, ms: u32| {
+            *until_us = (now_us + u64::from(ms) * 1000).max(*until_us);
+        };
+        // The longer delay, as long as one of them holds.
+        let longer = |by_us: &mut u64, until_us: u64, ms: u32| {
+            let before = if until_us > now_us { *by_us } else { 0 };
+            *by_us = before.max(u64::from(ms) * 1000);
+        };
+        let engine = &mut self.engine;
         match fault {
             Fault::Call {
                 gateway,
@@ -23,39 +32,42 @@ impl World<'_> {
             }
             Fault::ClientLeaves { number, again } => self.leave(number, again),
             Fault::EngineRestart { down_ms } => {
-                self.engine.is_up = false;
-                self.engine.starts += 1;
-                self.engine.leaderless_until_us = 0;
+                engine.is_up = false;
+                engine.starts += 1;
+                later(&mut engine.down_until_us, down_ms);
+                let (start, wait_us) = (engine.starts, engine.down_until_us - now_us);
                 self.break_watches(None, UNAVAILABLE);
-                self.expect(u64::from(down_ms) * 1000, Coming::EngineUp);
+                self.expect(wait_us, Coming::EngineUp(start));
             }
-            Fault::LeaderLoss { for_ms } => self.engine.leaderless_until_us = until(for_ms),
+            Fault::LeaderLoss { for_ms } => later(&mut engine.leaderless_until_us, for_ms),
             Fault::SlowDisk { for_ms, delay_ms } => {
-                self.engine.slow_until_us = until(for_ms);
-                self.engine.slow_by_us = u64::from(delay_ms) * 1000;
+                longer(&mut engine.slow_by_us, engine.slow_until_us, delay_ms);
+                later(&mut engine.slow_until_us, for_ms);
             }
             Fault::StaleRead { for_ms, behind } => {
-                self.engine.stale_until_us = until(for_ms);
-                self.engine.stale_by = behind;
+                let holds = engine.stale_until_us > now_us;
+                engine.stale_by = if holds { engine.stale_by.max(behind) } else { behind };
+                later(&mut engine.stale_until_us, for_ms);
             }
             Fault::Compaction { keep } => {
-                let revision = self.engine.model.revision() - keep;
-                self.engine.model.compact(revision);
+                let revision = engine.model.revision() - keep;
+                engine.model.compact(revision);
             }
             Fault::WatchBreak { gateway, status } => self.break_watches(Some(gateway), status),
             Fault::WatchStall { gateway, for_ms } => {
-                self.gateways[gateway].stalled_until_us = until(for_ms);
+                later(&mut self.gateways[gateway].stalled_until_us, for_ms);
             }
             Fault::WatchLag {
                 gateway,
                 for_ms,
                 by_ms,
             } => {
-                self.gateways[gateway].lags_until_us = until(for_ms);
-                self.gateways[gateway].lags_by_us = u64::from(by_ms) * 1000;
+                let it = &mut self.gateways[gateway];
+                longer(&mut it.lags_by_us, it.lags_until_us, by_ms);
+                later(&mut it.lags_until_us, for_ms);
             }
             Fault::Partition { gateway, for_ms } => {
-                self.gateways[gateway].cut_until_us = until(for_ms);
+                later(&mut self.gateways[gateway].cut_until_us, for_ms);
             }
             Fault::VmLost { gateway, worker } => {
                 let seat = self.gateways[gateway].slots[worker];

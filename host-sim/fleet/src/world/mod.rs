@@ -113,9 +113,7 @@ enum Coming {
     Call(engine::Call),
     /// An answer reaches a VM.
     Answer {
-        seat: usize,
-        life: u64,
-        token: u32,
+        caller: engine::Caller,
         answer: Result<Vec<u8>, u32>,
     },
     /// An HTTP callout, of which there are none to answer.
@@ -150,7 +148,8 @@ enum Coming {
         token: u32,
         status: u32,
     },
-    EngineUp,
+    /// The engine has started for the so-manieth time.
+    EngineUp(u64),
     Body {
         seat: usize,
         life: u64,
@@ -337,12 +336,7 @@ impl<'p> World<'p> {
                 queue,
             } => self.call_vm(seat, |vm| vm.queue_ready(context, queue)),
             Coming::Call(call) => self.arrive(call),
-            Coming::Answer {
-                seat,
-                life,
-                token,
-                answer,
-            } => self.answer(seat, life, token, answer),
+            Coming::Answer { caller, answer } => self.answer(caller, answer),
             Coming::NoConnection { seat, life, token } => {
                 if self.lives(seat, life) {
                     self.call_vm(seat, |vm| {
@@ -369,7 +363,7 @@ impl<'p> World<'p> {
                 token,
                 status,
             } => self.stream_closed(seat, life, token, status),
-            Coming::EngineUp => self.engine.is_up = true,
+            Coming::EngineUp(start) => self.engine.comes_up(start),
             Coming::Body {
                 seat,
                 life,
