@@ -62,7 +62,8 @@ pub struct Arguments {
     /// written in any case when this is given.
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
-    /// Run the plan in this file again, as an earlier failure left it, and write what happens to the one of `--trace`.
+    /// Run the plan in this file again, as an earlier failure left it, say whether it fails as recorded, and write what
+    /// happens to the file of `--trace`, if there is one.
     #[arg(long, value_name = "FILE")]
     replay: Option<PathBuf>,
 }
@@ -160,15 +161,23 @@ fn search(arguments: &Arguments, program: &Program) -> Result<(), Failure> {
     let Some((seed, violation)) = explored.failed else {
         if arguments.seeds == 1 && arguments.trace.is_some() {
             let plan = Plan::draw(&search.wish(arguments.seed));
-            write(&plan, &search.checks, arguments, program)?;
+            write(&plan, &search.checks, trace(arguments), program)?;
         }
         return Ok(());
     };
     announce(&format!("seed {seed} fails: {violation}"));
     let plan = Plan::draw(&search.wish(seed));
     let (plan, checks) = smaller(plan, &violation, arguments, &search.checks, program);
-    let violation = write(&plan, &checks, arguments, program)?.unwrap_or(violation);
-    Err(Failure::Violated(violation))
+    let recurs = write(&plan, &checks, trace(arguments), program)?;
+    if recurs.is_none() {
+        announce("it did not fail again when it was written down: the run depends on something that is not in its seed");
+    }
+    Err(Failure::Violated(recurs.unwrap_or(violation)))
+}
+
+fn trace(arguments: &Arguments) -> &Path {
+    let named = arguments.trace.as_deref();
+    named.unwrap_or_else(|| Path::new(DEFAULT_TRACE))
 }
 
 /// A failing plan with fewer events, and what to look at in it.
@@ -209,16 +218,16 @@ fn smaller(
 fn write(
     plan: &Plan,
     checks: &Set<Check>,
-    arguments: &Arguments,
+    path: &Path,
     program: &Program,
 ) -> Result<Option<Violation>, Failure> {
     let ran = run(plan, program, checks, Trace::kept(), &mut || ());
     let record = Record::write(plan, checks, &ran)?;
-    let path = arguments.trace.clone();
-    let path = path.unwrap_or_else(|| PathBuf::from(DEFAULT_TRACE));
-    let told = format!("what happened is in {}", path.display());
-    std::fs::write(&path, record).map_err(|source| Failure::File { path, source })?;
-    announce(&told);
+    std::fs::write(path, record).map_err(|source| Failure::File {
+        path: path.to_owned(),
+        source,
+    })?;
+    announce(&format!("what happened is in {}", path.display()));
     Ok(ran.violation)
 }
 
@@ -232,13 +241,19 @@ fn again(path: &Path, arguments: &Arguments, program: &Program) -> Result<(), Fa
         source,
     })?;
     let checks = record.checks.clone().without(&arguments.without);
-    match write(&record.plan, &checks, arguments, program)? {
-        None => {
-            announce("everything holds");
-            Ok(())
-        }
-        Some(violation) => Err(Failure::Violated(violation)),
+    let violation = match &arguments.trace {
+        Some(path) => write(&record.plan, &checks, path, program)?,
+        None => run(&record.plan, program, &checks, Trace::default(), &mut || ()).violation,
+    };
+    if violation.is_none() {
+        announce("everything holds");
     }
+    announce(&match &record.violation {
+        it if *it == violation => "as recorded".to_owned(),
+        None => "not as recorded: there everything held".to_owned(),
+        Some(recorded) => format!("not as recorded: {recorded}"),
+    });
+    violation.map_or(Ok(()), |it| Err(Failure::Violated(it)))
 }
 
 fn summary(explored: &Explored, took: Duration) -> String {

@@ -4,9 +4,14 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 fn explore(arguments: &[&str]) -> Output {
+    explore_in(Path::new("."), arguments)
+}
+
+fn explore_in(folder: &Path, arguments: &[&str]) -> Output {
     let wasm = testbed::wasm().expect("the filter is built");
     let mut command = Command::new(env!("CARGO_BIN_EXE_host-sim"));
     command
+        .current_dir(folder)
         .arg("explore")
         .arg("--wasm")
         .arg(wasm)
@@ -64,8 +69,38 @@ fn what_does_not_hold_ends_with_1_and_can_be_run_again() {
             .map(|it| format!("{it}\n"))
             .unwrap_or_default()
     );
+    assert!(out(&again).ends_with("\nas recorded\n"), "{}", out(&again));
     let read = |path: &Path| std::fs::read(path).expect("a record");
     assert_eq!(read(&first), read(&second));
+
+    // Without `--trace` nothing is written, neither over the record nor elsewhere.
+    let default = folder.path().join("fleet-failure.jsonl");
+    std::fs::rename(&second, &default).expect("moved");
+    let last = |output: &Output| {
+        let out = out(output);
+        out.lines().last().unwrap_or_default().to_owned()
+    };
+    let lines = String::from_utf8(read(&default)).expect("UTF-8");
+    let again = explore_in(folder.path(), &["--replay", path(&default)]);
+    assert_eq!(again.status.code(), Some(1), "{}", out(&again));
+    assert_eq!(last(&again), "as recorded");
+    assert_eq!(read(&first), read(&default), "it is left as it was");
+
+    // Another time in the record than in the run.
+    let (before, after) = lines.split_once("\"at_us\":").expect("a violation");
+    std::fs::write(&second, format!("{before}\"at_us\":1{after}")).expect("written");
+    let other = explore_in(folder.path(), &["--replay", path(&second)]);
+    assert_eq!(other.status.code(), Some(1), "{}", out(&other));
+    assert!(last(&other).starts_with("not as recorded: "), "{}", out(&other));
+
+    // What made it fail is gone.
+    let kept = |line: &&str| !line.contains("\"stale-read\":");
+    let mended: Vec<&str> = lines.lines().filter(kept).collect();
+    std::fs::write(&second, mended.join("\n")).expect("written");
+    let mended = explore_in(folder.path(), &["--replay", path(&second)]);
+    assert_eq!(mended.status.code(), Some(0), "{}", out(&mended));
+    assert!(out(&mended).starts_with("everything holds\nnot as recorded: "), "{}", out(&mended));
+    assert_eq!(read(&first), read(&default), "it is left as it was");
 }
 
 #[test]
