@@ -46,6 +46,41 @@ fn a_copy_that_is_too_old() {
     }
 }
 
+/// An `Age` that is younger than what is allowed is held to itself.
+#[test]
+fn a_copy_that_is_older_than_it_says() {
+    let second = Kind::Balance(Recency::MaxAge(1));
+    let two = Kind::Balance(Recency::MaxAge(2));
+    for (read, age_s, passed_ms, found) in [
+        (BOUNDED, 0, 900, None),
+        (BOUNDED, 0, 1_500, Some(Check::Bounded)),
+        (BOUNDED, 1, 1_500, None),
+        (BOUNDED, 1, 2_500, Some(Check::Bounded)),
+        (BOUNDED, 3, 3_500, Some(Check::Bounded)),
+        (BOUNDED, 4, 2_500, Some(Check::Source)),
+        (second, 0, 900, None),
+        (second, 0, 1_500, Some(Check::Bounded)),
+        (second, 1, 1_500, Some(Check::Bounded)),
+        (second, 2, 900, Some(Check::Source)),
+        (two, 0, 1_500, Some(Check::Bounded)),
+        (two, 1, 1_500, None),
+        (two, 2, 2_500, Some(Check::Bounded)),
+        (two, 3, 1_500, Some(Check::Source)),
+    ] {
+        let mut scene = Scene::read_after_two(read);
+        scene.auditor.max_staleness_ms = 3_000;
+        scene.goes_well(1);
+        let asked = scene.asks(2);
+        scene.does(2);
+        scene.auditor.unknown(&asked);
+        scene.pass(passed_ms);
+        let read = scene.asks(3);
+        scene.is_told(&read, &from_copy(100, age_s));
+        let violation = scene.auditor.take_violation().map(|it| it.check);
+        assert_eq!(violation, found, "{read:?} {age_s} {passed_ms}");
+    }
+}
+
 #[test]
 fn a_copy_that_lacks_what_its_gateway_has_acknowledged() {
     let mut scene = Scene::read_after_two(BOUNDED);
