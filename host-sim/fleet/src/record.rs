@@ -11,7 +11,13 @@ use crate::plan::{Event, Plan, Profile};
 use crate::world::Run;
 
 /// The format of the lines; another one is refused.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
+
+/// What stands in the first line of every format.
+#[derive(Debug, Deserialize)]
+struct AnyHead {
+    fleet: u32,
+}
 
 /// The first line.
 #[derive(Debug, Serialize, Deserialize)]
@@ -102,10 +108,11 @@ impl Record {
                 source,
             }
         };
-        let head: Head = serde_json::from_str(first).map_err(bad(0))?;
-        if head.fleet != FORMAT {
-            return Err(BadRecord::Format(head.fleet));
+        let AnyHead { fleet } = serde_json::from_str(first).map_err(bad(0))?;
+        if fleet != FORMAT {
+            return Err(BadRecord::Format(fleet));
         }
+        let head: Head = serde_json::from_str(first).map_err(bad(0))?;
         let mut events = Vec::new();
         for (number, line) in lines {
             if !line.starts_with("{\"plan\"") {

@@ -158,11 +158,21 @@ fn what_is_no_record_is_refused() {
     let plan = Plan::draw(&wish(1, 5, Set::none()));
     let ran = run(&plan, program(), &Set::none(), Trace::default(), &mut || ());
     let written = Record::write(&plan, &Set::none(), &ran).expect("it can be written");
-    let other = written.replacen("\"fleet\":1", "\"fleet\":2", 1);
-    let error = Record::read(&other)
-        .expect_err("another format")
+    // Another format is refused as such, whatever else its first line lacks.
+    for other in [
+        written.replacen("\"fleet\":2", "\"fleet\":1", 1),
+        "{\"fleet\":1}".to_owned(),
+    ] {
+        let error = Record::read(&other)
+            .expect_err("another format")
+            .to_string();
+        assert!(error.contains("format 1"), "{error}");
+    }
+    let unknown = written.replacen("\"quiet_us\":", "\"noise_us\":1,\"quiet_us\":", 1);
+    let error = Record::read(&unknown)
+        .expect_err("a field that nobody knows")
         .to_string();
-    assert!(error.contains("format 2"), "{error}");
+    assert!(error.contains("unknown field `noise_us`"), "{error}");
     let elsewhere = written
         .replacen("\"gateway\":0", "\"gateway\":9", 1)
         .replacen("\"gateway\":1", "\"gateway\":9", 1);

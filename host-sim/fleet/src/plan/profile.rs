@@ -18,6 +18,7 @@ const AMPLE_CACHE_BYTES: u64 = 16 << 20;
 
 /// See the module's text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Profile {
     /// The seed that it was drawn from; chance in the simulation goes on from it.
     pub seed: u64,
@@ -65,7 +66,6 @@ pub struct Profile {
     /// What goes wrong in this world.
     pub faults: Vec<FaultKind>,
     /// Members of the configuration besides, or in place of what is said here.
-    #[serde(default)]
     pub settings: Settings,
 }
 
