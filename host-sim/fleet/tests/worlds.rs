@@ -143,7 +143,7 @@ fn what_fails_is_made_small_and_fails_again() {
         Trace::default(),
         &mut || (),
     );
-    assert_ne!(blind.violation.map(|it| it.check), Some(violation.check));
+    assert_eq!(blind.violation, None);
 }
 
 #[test]
