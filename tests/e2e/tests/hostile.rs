@@ -2,7 +2,8 @@
 //! gateway is what it was: no worker's VM was lost, nothing is pending, and the attack has left no memory behind.
 //!
 //! What a single odd request is answered is for `bad_input`; here it is about many, and about what they do to others. The
-//! gateways run as they are deployed: Envoy with the settings of `envoy/envoy.yaml`, `host-sim` with its own bounds.
+//! gateways run as they are deployed: Envoy with the settings of `envoy/envoy.yaml`, `host-sim` with its own bounds. They are
+//! only more patient with the engine, and where an attack is about time, the limits of time are such that it is no race.
 
 mod hostile {
     pub mod bystander;
@@ -22,8 +23,8 @@ mod hostile {
 
 use std::time::Duration;
 
-use e2e::{Combination, Stack, run};
-use hostile::scene::{Bounds, Scene, withstand, withstand_on};
+use e2e::{Combination, run};
+use hostile::scene::{Bounds, Scene, stage, withstand, withstand_on};
 
 /// How long requests that never end may last: over the time that the filter allows itself for one.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -42,7 +43,7 @@ fn bodies_and_heads_byte_by_byte_in_host_sim() {
 fn bodies_and_heads_that_never_end() {
     run(async {
         let on = Combination::ENVOY_EMBEDDED;
-        let stack = Stack::start_with(on, Stack::plugin(), |gateway| gateway.patience(PATIENCE));
+        let stack = stage(on, |gateway| gateway.patience(PATIENCE));
         withstand_on(stack, Bounds::USUAL.rounds(1), hostile::slow::hang).await;
     });
 }

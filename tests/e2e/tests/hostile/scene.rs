@@ -8,7 +8,8 @@
 use std::time::Duration;
 
 use e2e::{Call, Client, Combination, Stack, Version, until};
-use testbed::{GatewayKind, Stats};
+use serde_json::Value;
+use testbed::{GatewayBuilder, GatewayKind, Stats};
 
 use super::bystander::Bystanders;
 
@@ -17,6 +18,9 @@ const REST: Duration = Duration::from_secs(90);
 /// Connections on which the gateway is tried afterwards: more than there are workers.
 const TRIALS: usize = 8;
 const MIB: u64 = 1024 * 1024;
+/// One call to the engine, and all that a request may wait for it.
+const CALL_TIMEOUT_MS: u32 = 20_000;
+const BUDGET_MS: u32 = 30_000;
 
 /// What an attack may come to.
 #[derive(Clone, Copy, Debug)]
@@ -84,11 +88,27 @@ impl Scene<'_> {
     }
 }
 
-/// Makes the attack, as often as the bounds say, and fails the test when anybody else suffers or anything is left.
-pub async fn withstand(on: Combination, bounds: Bounds, attack: impl AsyncFn(&mut Scene<'_>)) {
+/// A gateway to attack, as `finish` completes it.
+pub fn stage(on: Combination, finish: impl FnOnce(GatewayBuilder) -> GatewayBuilder) -> Stack {
     // Before the gateway starts, which inherits it.
     testbed::raise_file_limit().expect("a limit on open files");
-    withstand_on(Stack::start(on), bounds, attack).await;
+    Stack::start_with(on, plugin(), finish)
+}
+
+/// The committed configuration of the plugin, but for its patience with the engine: while an attack keeps a slow machine
+/// busy, a call may take over the committed second, and that would count as a failure of the gateway.
+fn plugin() -> Value {
+    let mut plugin = Stack::plugin();
+    plugin["engine"]["call_timeout_ms"] = CALL_TIMEOUT_MS.into();
+    for budget in ["write_budget_ms", "read_budget_ms"] {
+        plugin["engine"][budget] = BUDGET_MS.into();
+    }
+    plugin
+}
+
+/// Makes the attack, as often as the bounds say, and fails the test when anybody else suffers or anything is left.
+pub async fn withstand(on: Combination, bounds: Bounds, attack: impl AsyncFn(&mut Scene<'_>)) {
+    withstand_on(stage(on, |gateway| gateway), bounds, attack).await;
 }
 
 /// The same on a gateway that was started otherwise.
