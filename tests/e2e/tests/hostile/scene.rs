@@ -157,7 +157,7 @@ async fn settled(stack: &Stack) -> Stats {
     }
     until("the gateway is at rest", REST, async || {
         let stats = stats();
-        let value = |name: &str| stats.get(name).unwrap_or(0);
+        let value = |name: &str| required(on, &stats, name);
         let pending = [
             "http.ingress.downstream_rq_active",
             "http.ingress.downstream_cx_active",
@@ -170,19 +170,43 @@ async fn settled(stack: &Stack) -> Stats {
     .await
 }
 
+/// The value of `name`: a counter that nobody keeps any more would be right for ever.
+fn required(on: Combination, stats: &Stats, name: &str) -> u64 {
+    let value = stats.get(name);
+    value.unwrap_or_else(|| panic!("{on}: no {name} among the gateway's counters"))
+}
+
+/// What tells of a VM that was lost.
+fn vm_counts(on: Combination) -> &'static [&'static str] {
+    match on.gateway {
+        GatewayKind::Envoy => &[
+            "wasm.envoy.wasm.runtime.v8.active",
+            "wasm.envoy.wasm.runtime.v8.created",
+            "wasm.reward-points.vm_reload",
+        ],
+        GatewayKind::HostSim => &["vm_traps", "vm_reloads"],
+    }
+}
+
 /// No VM was lost, as many run as before, none complained, and every worker still answers.
 async fn whole(stack: &Stack, before: &Stats) {
     let on = stack.combination();
     stack.assert_no_vm_was_reloaded();
     let now = stack.gateway.stats().expect("counters");
-    for name in ["vm_traps", "wasm.envoy.wasm.runtime.v8.active"] {
-        assert_eq!(now.get(name), before.get(name), "{on}: {name}");
+    for name in vm_counts(on) {
+        let [now, before] = [&now, before].map(|stats| required(on, stats, name));
+        assert_eq!(now, before, "{on}: {name}");
     }
     // The engine was well all along, so whatever failed would have failed here. That a token is not looked at, because
     // those who sent bad ones have spent the time for them, is an answer and no failure.
-    assert_eq!(stack.stat("reward_points.engine.failures"), 0, "{on}");
-    let server_errors = stack.stat("reward_points.replies.server_error");
-    let unread = stack.stat("reward_points.tokens.over_budget");
+    let counted = |name: &str| {
+        let name = format!("wasmcustom.reward_points.{name}");
+        required(on, &now, &name);
+        stack.stat(&name)
+    };
+    assert_eq!(counted("engine.failures"), 0, "{on}");
+    let server_errors = counted("replies.server_error");
+    let unread = counted("tokens.over_budget");
     assert!(
         server_errors <= unread,
         "{on}: {server_errors} server errors, {unread} tokens unread"
