@@ -136,14 +136,27 @@ impl EnvoyConfig {
         Ok(())
     }
 
-    /// Waits no longer than `limit`, in whole milliseconds, for the rest of a head, or for the next part of a body.
+    /// Waits no longer than `limit`, in whole milliseconds, for the rest of a head, or for the next part of a body. The limits
+    /// of a whole request are raised to it where they are shorter, and never lowered.
     ///
     /// # Errors
-    /// [`Error::Config`] when the place is gone.
+    /// [`Error::Config`] when a place is gone, or a limit of a whole request is no number of seconds.
     pub fn patience(&mut self, limit: Duration) -> Result<()> {
+        let said = json!(format!("{:.3}s", limit.as_secs_f64()));
         for name in ["/request_headers_timeout", "/stream_idle_timeout"] {
-            let place = self.place(name, |root| manager(root)?.pointer_mut(name))?;
-            *place = json!(format!("{:.3}s", limit.as_secs_f64()));
+            *self.place(name, |root| manager(root)?.pointer_mut(name))? = said.clone();
+        }
+        for name in [
+            "/request_timeout",
+            "/common_http_protocol_options/max_stream_duration",
+        ] {
+            let whole = self.place(name, |root| {
+                let place = manager(root)?.pointer_mut(name)?;
+                seconds(place).is_some().then_some(place)
+            })?;
+            if seconds(whole).is_some_and(|seconds| seconds < limit.as_secs_f64()) {
+                *whole = said.clone();
+            }
         }
         Ok(())
     }
@@ -227,6 +240,11 @@ fn gone(source: &Path, what: &str) -> Error {
 fn manager(root: &mut Value) -> Option<&mut Value> {
     let listener = named(root.pointer_mut("/static_resources/listeners")?, OURS)?;
     listener.pointer_mut("/filter_chains/0/filters/0/typed_config")
+}
+
+/// What a limit of time such as `1.5s` says.
+fn seconds(limit: &Value) -> Option<f64> {
+    limit.as_str()?.strip_suffix('s')?.parse().ok()
 }
 
 fn wasm_config(root: &mut Value) -> Option<&mut Value> {
@@ -373,6 +391,28 @@ mod tests {
         }
         changed.engine_members(&[address(2379)]).expect("endpoints");
         assert_eq!(changed.root, committed.root);
+    }
+
+    #[test]
+    fn patience_shortens_waiting_and_lengthens_whatever_would_end_it_earlier() {
+        let limits = |patience: Option<u64>| {
+            let mut config = committed().expect("the committed configuration");
+            if let Some(seconds) = patience {
+                let limit = Duration::from_secs(seconds);
+                config.patience(limit).expect("places");
+            }
+            let manager = manager(&mut config.root).expect("a connection manager");
+            [
+                "/request_headers_timeout",
+                "/stream_idle_timeout",
+                "/request_timeout",
+                "/common_http_protocol_options/max_stream_duration",
+            ]
+            .map(|name| manager.pointer(name).and_then(seconds).expect(name))
+        };
+        let [_, _, whole, longest] = limits(None);
+        assert_eq!(limits(Some(3)), [3.0, 3.0, whole, longest]);
+        assert_eq!(limits(Some(120)), [120.0; 4]);
     }
 
     #[test]

@@ -131,8 +131,8 @@ impl GatewayBuilder {
         self
     }
 
-    /// Waits no longer than that for the rest of a request (default: as the committed configuration of Envoy says). Envoy
-    /// alone can: the bounds of `host-sim` are its own.
+    /// Waits no longer than that for the rest of a request, and as long as that for a whole one at least (default: as the
+    /// committed configuration of Envoy says). Envoy alone can: the bounds of `host-sim` are its own.
     #[must_use]
     pub fn patience(mut self, limit: Duration) -> Self {
         self.patience = Some(limit);
