@@ -110,44 +110,52 @@ struct Bench<'a> {
     notes: Vec<String>,
 }
 
-/// The loads of one level on accounts of their own.
-struct Loads {
+/// What is written to: a gateway and the engine that it has for itself.
+struct Stack {
+    engine: Engine,
+    gateway: Subject,
+}
+
+/// Whom all connections of one level write to, and how many there are of both.
+#[derive(Clone, Copy)]
+struct Level {
     connections: u16,
-    add: Closed,
-    redeem: Closed,
-    add_unbatched: Closed,
+    accounts: u64,
 }
 
 impl Bench<'_> {
     fn etcd(&mut self) -> anyhow::Result<Vec<Group>> {
         progress("starting etcd and the subjects");
-        let engine = Engine::start(EngineKind::Etcd, &self.plan.builds.native, &self.placement)?;
-        let mut ours = self.ours(&engine, "ours", None)?;
-        let mut unbatched = self.unbatched(&engine)?;
-        self.prepare_model(&ours)?;
+        let mut ours = self.ours(EngineKind::Etcd, "ours", None)?;
+        let mut unbatched = self.unbatched()?;
         let mut groups = Vec::new();
         for (connections, accounts) in LEVELS {
-            let loads = self.loads(&engine, &ours, unbatched.as_ref(), connections, accounts)?;
-            groups.push(self.level_on_etcd(&engine, &ours, unbatched.as_ref(), &loads)?);
+            let level = Level {
+                connections,
+                accounts,
+            };
+            groups.push(self.level_on_etcd(&ours, unbatched.as_ref(), level)?);
         }
-        groups.push(self.hot_account(&engine, &ours)?);
-        ours.check()?;
-        unbatched.iter_mut().try_for_each(Subject::check)?;
+        groups.push(self.hot_account(&ours)?);
+        ours.gateway.check()?;
+        unbatched.iter_mut().try_for_each(|it| it.gateway.check())?;
         Ok(groups)
     }
 
     fn embedded(&mut self) -> anyhow::Result<Vec<Group>> {
         progress("starting the embedded engine and the subject");
-        let native = &self.plan.builds.native;
-        let engine = Engine::start(EngineKind::Embedded, native, &self.placement)?;
-        let mut ours = self.ours(&engine, "ours", None)?;
-        self.prepare_model(&ours)?;
+        let mut ours = self.ours(EngineKind::Embedded, "ours", None)?;
         let mut groups = Vec::new();
         for (connections, accounts) in LEVELS {
-            let loads = self.loads(&engine, &ours, None, connections, accounts)?;
+            let level = Level {
+                connections,
+                accounts,
+            };
+            let add = self.load(&ours, "add", ADD, level)?;
+            let redeem = self.load(&ours, "redeem", REDEEM, level)?;
             let rows = [
-                named("ours: addPoints", Run::new(&ours, &loads.add)),
-                named("ours: redeemPoints", Run::new(&ours, &loads.redeem)),
+                named("ours: addPoints", Run::new(&ours.gateway, &add)),
+                named("ours: redeemPoints", Run::new(&ours.gateway, &redeem)),
             ];
             groups.push(Group {
                 title: title("embedded", connections),
@@ -155,52 +163,59 @@ impl Bench<'_> {
                 ..Group::default()
             });
         }
-        ours.check()?;
+        ours.gateway.check()?;
         Ok(groups)
     }
 
     fn level_on_etcd(
         &mut self,
-        engine: &Engine,
-        ours: &Subject,
-        unbatched: Option<&Subject>,
-        loads: &Loads,
+        ours: &Stack,
+        unbatched: Option<&Stack>,
+        level: Level,
     ) -> anyhow::Result<Group> {
-        let natives = self.natives(loads.connections, false);
+        let natives = self.natives(level.connections, false);
+        let add = self.load(ours, "add", ADD, level)?;
+        let redeem = self.load(ours, "redeem", REDEEM, level)?;
         let mut rows = vec![
-            named("ours: addPoints", Run::new(ours, &loads.add)),
-            named("ours: redeemPoints", Run::new(ours, &loads.redeem)),
+            named("ours: addPoints", Run::new(&ours.gateway, &add)),
+            named("ours: redeemPoints", Run::new(&ours.gateway, &redeem)),
         ];
-        rows.extend(natives.iter().map(|native| on_engine(engine, native)));
-        rows.extend(unbatched.map(|subject| {
-            let run = Run::new(subject, &loads.add_unbatched);
+        let on_engine = |native| on_engine(&ours.engine, native);
+        rows.extend(natives.iter().map(on_engine));
+        let alone = match unbatched {
+            Some(stack) => Some((stack, self.load(stack, "add", ADD, level)?)),
+            None => None,
+        };
+        rows.extend(alone.iter().map(|(stack, load)| {
+            let run = Run::new(&stack.gateway, load);
             named("ours, max_batch 1: addPoints", run)
         }));
         let rows = run::interleaved(&mut self.schedule, &rows)?;
         let ratios = match rows.as_slice() {
             [add, _, natives @ ..] => {
                 let (natives, unbatched) = natives.split_at(natives.len().min(CHANNELS.len()));
-                ratios::of_level(add, natives, unbatched.first(), loads.connections)
+                ratios::of_level(add, natives, unbatched.first(), level.connections)
             }
             _ => Vec::new(),
         };
         Ok(Group {
-            title: title("etcd", loads.connections),
+            title: title("etcd", level.connections),
             rows,
             ratios,
             ..Group::default()
         })
     }
 
-    fn hot_account(&mut self, engine: &Engine, ours: &Subject) -> anyhow::Result<Group> {
+    fn hot_account(&mut self, ours: &Stack) -> anyhow::Result<Group> {
         let path = "/reward-points/customer/hot-{n}/addPoints";
         let requests = Requests::post(path, &self.tokens, ADD)?
             .numbered(HOT_ACCOUNTS)
             .each_number(HOT_WRITES);
         let load = Closed::new(HOT_CONNECTIONS, requests)?;
         let natives = self.natives(HOT_CONNECTIONS, true);
-        let mut rows = vec![named("ours: addPoints", Run::new(ours, &load))];
-        rows.extend(natives.iter().map(|native| on_engine(engine, native)));
+        let mut rows = vec![named("ours: addPoints", Run::new(&ours.gateway, &load))];
+        let on_engine = |native| on_engine(&ours.engine, native);
+        rows.extend(natives.iter().map(on_engine));
         let rows = run::interleaved(&mut self.schedule, &rows)?;
         let ratio = rows
             .split_first()
@@ -223,12 +238,14 @@ impl Bench<'_> {
         CHANNELS.into_iter().map(native).collect()
     }
 
+    /// A gateway on an engine of its own: two on one would each be told of all that the other one writes, and pay for it.
     fn ours(
         &self,
-        engine: &Engine,
+        kind: EngineKind,
         name: &'static str,
         max_batch: Option<u32>,
-    ) -> anyhow::Result<Subject> {
+    ) -> anyhow::Result<Stack> {
+        let engine = Engine::start(kind, &self.plan.builds.native, &self.placement)?;
         let mut plugin = gates::product(&self.keys, Cache::On)?;
         if let Some(max_batch) = max_batch {
             plugin["engine"]["max_batch"] = json!(max_batch);
@@ -241,13 +258,21 @@ impl Bench<'_> {
             beside: vec![engine.pid()],
             ..Setup::new(name, Gate::Ours(plugin))
         };
-        Subject::start(setup, &self.placement)
+        let gateway = Subject::start(setup, &self.placement)?;
+        make_model(
+            gateway.address(),
+            self.token(),
+            MODEL,
+            MODEL_ENTRIES,
+            MODEL_POINTS,
+        )?;
+        Ok(Stack { engine, gateway })
     }
 
     /// Ours without batches. A module without that setting (`$REWARD_POINTS_WASM` may name an old one) is told of.
-    fn unbatched(&mut self, engine: &Engine) -> anyhow::Result<Option<Subject>> {
-        match self.ours(engine, "ours, max_batch 1", Some(1)) {
-            Ok(subject) => Ok(Some(subject)),
+    fn unbatched(&mut self) -> anyhow::Result<Option<Stack>> {
+        match self.ours(EngineKind::Etcd, "ours, max_batch 1", Some(1)) {
+            Ok(stack) => Ok(Some(stack)),
             Err(error) if gates::is_unknown_field(&error, "max_batch") => {
                 let note = "Not measured: ours with max_batch 1, a setting that this module does not know.";
                 self.notes.push(note.to_owned());
@@ -257,63 +282,32 @@ impl Bench<'_> {
         }
     }
 
-    fn prepare_model(&self, ours: &Subject) -> anyhow::Result<()> {
-        make_model(
-            ours.address(),
-            self.token(),
-            MODEL,
-            MODEL_ENTRIES,
-            MODEL_POINTS,
-        )
-    }
-
     fn token(&self) -> &str {
         self.tokens.first().map_or("", String::as_str)
     }
 
-    /// Loads on accounts that are copies of the model's.
-    fn loads(
-        &self,
-        engine: &Engine,
-        ours: &Subject,
-        unbatched: Option<&Subject>,
-        connections: u16,
-        accounts: u64,
-    ) -> anyhow::Result<Loads> {
-        let make = |kind: &str, action: &str, body: &str| -> anyhow::Result<(Closed, String)> {
-            let prefix = format!("{kind}-{connections}-");
-            let fill = Fill {
-                program: self.plan.builds.native.clone(),
-                tenant: &tokens::tenant(0),
-                like: MODEL,
-                customer_prefix: &prefix,
-                count: accounts,
-            };
-            fill.run(engine.address())?;
-            let path = format!("/reward-points/customer/{prefix}{{n}}/{action}");
-            // The gateway must take a copy for what it is: another account would be opened anew, unseen.
-            let last = format!("/reward-points/customer/{prefix}{}", accounts - 1);
-            let points = u64::from(MODEL_POINTS) * u64::from(MODEL_ENTRIES);
-            expect_body(ours.address(), &last, self.token(), &points.to_string())?;
-            let requests = Requests::post(&path, &self.tokens, body)?.numbered(accounts);
-            let account = format!("/reward-points/customer/{prefix}{{n}}");
-            Ok((Closed::new(connections, requests)?, account))
+    /// One action on accounts that are copies of the model's.
+    fn load(&self, to: &Stack, kind: &str, body: &str, level: Level) -> anyhow::Result<Closed> {
+        let (connections, accounts) = (level.connections, level.accounts);
+        let prefix = format!("{kind}-{connections}-");
+        let fill = Fill {
+            program: self.plan.builds.native.clone(),
+            tenant: &tokens::tenant(0),
+            like: MODEL,
+            customer_prefix: &prefix,
+            count: accounts,
         };
-        let (add, added) = make("add", "addPoints", ADD)?;
-        let (redeem, redeemed) = make("redeem", "redeemPoints", REDEEM)?;
-        let (add_unbatched, unbatched_accounts) = make("single", "addPoints", ADD)?;
-        for account in [added, redeemed] {
-            self.warm(ours, &account, accounts)?;
-        }
-        if let Some(unbatched) = unbatched {
-            self.warm(unbatched, &unbatched_accounts, accounts)?;
-        }
-        Ok(Loads {
-            connections,
-            add,
-            redeem,
-            add_unbatched,
-        })
+        fill.run(to.engine.address())?;
+        // The gateway must take a copy for what it is: another account would be opened anew, unseen.
+        let last = format!("/reward-points/customer/{prefix}{}", accounts - 1);
+        let points = u64::from(MODEL_POINTS) * u64::from(MODEL_ENTRIES);
+        let points = points.to_string();
+        expect_body(to.gateway.address(), &last, self.token(), &points)?;
+        let account = format!("/reward-points/customer/{prefix}{{n}}");
+        self.warm(&to.gateway, &account, accounts)?;
+        let path = format!("{account}/{kind}Points");
+        let requests = Requests::post(&path, &self.tokens, body)?.numbered(accounts);
+        Closed::new(connections, requests)
     }
 
     /// Reads each account once: the gateway knows its revision then, as the native client does from the beginning.
