@@ -7,6 +7,7 @@ mod known;
 #[cfg(test)]
 mod tests;
 
+use std::cmp::Ordering;
 use std::rc::Rc;
 
 pub use self::known::Keys;
@@ -77,8 +78,24 @@ impl CustomerId {
 
 /// A fixed hash of (tenant, customer), the same at every gateway: it stands for the account where its name would be too
 /// long.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AccountDigest([u8; 32]);
+
+/// The order of the bytes, found by eight at a time: an ordered map of accounts looks at the first eight and is done.
+impl Ord for AccountDigest {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let (ours, _) = self.0.as_chunks();
+        let (theirs, _) = other.0.as_chunks();
+        let number = |bytes: &[u8; 8]| u64::from_be_bytes(*bytes);
+        ours.iter().map(number).cmp(theirs.iter().map(number))
+    }
+}
+
+impl PartialOrd for AccountDigest {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 impl AccountDigest {
     /// The digest of the account whose document the engine keeps under `key`; none when it is no account's key. It gives

@@ -13,7 +13,7 @@ use ledger::{Looked, Operation};
 use super::lane::Lane;
 use crate::accounts::copies::Copies;
 use crate::accounts::history::Look;
-use crate::accounts::keys::AccountKey;
+use crate::accounts::keys::{AccountDigest, AccountKey};
 use crate::accounts::line::{Line, Seat, Settled};
 use crate::accounts::placement::Placement;
 use crate::config::EngineConfig;
@@ -45,7 +45,8 @@ pub(super) struct Lines {
     copies: Rc<Copies>,
     placement: Placement,
     lanes: Vec<Lane>,
-    places: BTreeMap<AccountKey, LineId>,
+    /// By digest: keys begin alike, so it takes long to tell two of them apart.
+    places: BTreeMap<AccountDigest, LineId>,
     lines: BTreeMap<LineId, Entry>,
     /// Lines in which nobody waits, each with the number of its rest; one that has been used since has another number.
     resting: VecDeque<(LineId, u64)>,
@@ -133,7 +134,7 @@ impl Lines {
     fn arrive(&mut self, key: AccountKey, seat: Seat, join: impl FnOnce(&mut Line)) -> LineId {
         // Tickets are never used twice, so neither is the first one of a line.
         let fresh = LineId(seat.ticket);
-        let id = *self.places.entry(key.clone()).or_insert(fresh);
+        let id = *self.places.entry(*key.digest()).or_insert(fresh);
         let lane = self.lane_of(&key);
         let entry = self.lines.entry(id);
         let entry = entry.or_insert_with(|| Entry::new(key, lane));
@@ -240,7 +241,7 @@ impl Lines {
 
     fn remove(&mut self, id: LineId) {
         if let Some(entry) = self.lines.remove(&id) {
-            self.places.remove(entry.line.key());
+            self.places.remove(entry.line.key().digest());
         }
     }
 }
