@@ -63,7 +63,8 @@ impl Plan {
     fn rows() -> usize {
         let ours = 2;
         let unbatched = 1;
-        let on_etcd = LEVELS.len() * (ours + unbatched + CHANNELS.len());
+        // The one with the setting alone stands beside the last level only.
+        let on_etcd = LEVELS.len() * (ours + unbatched + CHANNELS.len()) + 1;
         let hot = 1 + CHANNELS.len();
         on_etcd + hot + LEVELS.len() * ours
     }
@@ -112,8 +113,39 @@ struct Bench<'a> {
 
 /// What is written to: a gateway and the engine that it has for itself.
 struct Stack {
+    batches: Batches,
     engine: Engine,
     gateway: Subject,
+}
+
+/// How a gateway puts writes into calls.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Batches {
+    /// As it is configured.
+    Committed,
+    /// `max_batch` 1 and nothing else: calls under way hold writes back.
+    One,
+    /// One call a write, and as many under way as there are writes: nothing else holds them back.
+    OneEachAtOnce,
+}
+
+impl Batches {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Committed => "ours",
+            Self::One => "ours, max_batch 1",
+            Self::OneEachAtOnce => "ours, max_batch 1, max_in_flight 256",
+        }
+    }
+
+    fn configure(self, engine: &mut serde_json::Value) {
+        if self != Self::Committed {
+            engine["max_batch"] = json!(1);
+        }
+        if self == Self::OneEachAtOnce {
+            engine["max_in_flight"] = json!(UNBATCHED_IN_FLIGHT);
+        }
+    }
 }
 
 /// Whom all connections of one level write to, and how many there are of both.
@@ -126,15 +158,18 @@ struct Level {
 impl Bench<'_> {
     fn etcd(&mut self) -> anyhow::Result<Vec<Group>> {
         progress("starting etcd and the subjects");
-        let mut ours = self.ours(EngineKind::Etcd, "ours", None)?;
-        let mut unbatched = self.unbatched()?;
+        let mut ours = self.ours(EngineKind::Etcd, Batches::Committed)?;
+        let mut unbatched = Vec::new();
+        for batches in [Batches::OneEachAtOnce, Batches::One] {
+            unbatched.extend(self.unbatched(batches)?);
+        }
         let mut groups = Vec::new();
         for (connections, accounts) in LEVELS {
             let level = Level {
                 connections,
                 accounts,
             };
-            groups.push(self.level_on_etcd(&ours, unbatched.as_ref(), level)?);
+            groups.push(self.level_on_etcd(&ours, &unbatched, level)?);
         }
         groups.push(self.hot_account(&ours)?);
         ours.gateway.check()?;
@@ -144,7 +179,7 @@ impl Bench<'_> {
 
     fn embedded(&mut self) -> anyhow::Result<Vec<Group>> {
         progress("starting the embedded engine and the subject");
-        let mut ours = self.ours(EngineKind::Embedded, "ours", None)?;
+        let mut ours = self.ours(EngineKind::Embedded, Batches::Committed)?;
         let mut groups = Vec::new();
         for (connections, accounts) in LEVELS {
             let level = Level {
@@ -170,7 +205,7 @@ impl Bench<'_> {
     fn level_on_etcd(
         &mut self,
         ours: &Stack,
-        unbatched: Option<&Stack>,
+        unbatched: &[Stack],
         level: Level,
     ) -> anyhow::Result<Group> {
         let natives = self.natives(level.connections, false);
@@ -182,19 +217,21 @@ impl Bench<'_> {
         ];
         let on_engine = |native| on_engine(&ours.engine, native);
         rows.extend(natives.iter().map(on_engine));
-        let alone = match unbatched {
-            Some(stack) => Some((stack, self.load(stack, "add", ADD, level)?)),
-            None => None,
-        };
-        rows.extend(alone.iter().map(|(stack, load)| {
-            let run = Run::new(&stack.gateway, load);
-            named("ours, max_batch 1: addPoints", run)
+        let is_last = LEVELS.last().map(|it| it.0) == Some(level.connections);
+        let compared = unbatched
+            .iter()
+            .filter(|it| is_last || it.batches == Batches::OneEachAtOnce);
+        let loads = compared.map(|stack| Ok((stack, self.load(stack, "add", ADD, level)?)));
+        let loads = loads.collect::<anyhow::Result<Vec<_>>>()?;
+        rows.extend(loads.iter().map(|(stack, load)| {
+            let name = format!("{}: addPoints", stack.batches.name());
+            (name, Run::new(&stack.gateway, load))
         }));
         let rows = run::interleaved(&mut self.schedule, &rows)?;
         let ratios = match rows.as_slice() {
             [add, _, natives @ ..] => {
                 let (natives, unbatched) = natives.split_at(natives.len().min(CHANNELS.len()));
-                ratios::of_level(add, natives, unbatched.first(), level.connections)
+                ratios::of_level(add, natives, unbatched, level.connections)
             }
             _ => Vec::new(),
         };
@@ -239,24 +276,15 @@ impl Bench<'_> {
     }
 
     /// A gateway on an engine of its own: two on one would each be told of all that the other one writes, and pay for it.
-    fn ours(
-        &self,
-        kind: EngineKind,
-        name: &'static str,
-        max_batch: Option<u32>,
-    ) -> anyhow::Result<Stack> {
+    fn ours(&self, kind: EngineKind, batches: Batches) -> anyhow::Result<Stack> {
         let engine = Engine::start(kind, &self.plan.builds.native, &self.placement)?;
         let mut plugin = gates::product(&self.keys, Cache::On)?;
-        if let Some(max_batch) = max_batch {
-            plugin["engine"]["max_batch"] = json!(max_batch);
-            // One call a write, and as many under way as there are writes: nothing else holds them back.
-            plugin["engine"]["max_in_flight"] = json!(UNBATCHED_IN_FLIGHT);
-        }
+        batches.configure(&mut plugin["engine"]);
         plugin["cache_bytes"] = json!(CACHE_BYTES);
         let setup = Setup {
             engine: Some(engine.address()),
             beside: vec![engine.pid()],
-            ..Setup::new(name, Gate::Ours(plugin))
+            ..Setup::new(batches.name(), Gate::Ours(plugin))
         };
         let gateway = Subject::start(setup, &self.placement)?;
         make_model(
@@ -266,16 +294,22 @@ impl Bench<'_> {
             MODEL_ENTRIES,
             MODEL_POINTS,
         )?;
-        Ok(Stack { engine, gateway })
+        Ok(Stack {
+            batches,
+            engine,
+            gateway,
+        })
     }
 
     /// Ours without batches. A module without that setting (`$REWARD_POINTS_WASM` may name an old one) is told of.
-    fn unbatched(&mut self) -> anyhow::Result<Option<Stack>> {
-        match self.ours(EngineKind::Etcd, "ours, max_batch 1", Some(1)) {
+    fn unbatched(&mut self, batches: Batches) -> anyhow::Result<Option<Stack>> {
+        match self.ours(EngineKind::Etcd, batches) {
             Ok(stack) => Ok(Some(stack)),
             Err(error) if gates::is_unknown_field(&error, "max_batch") => {
-                let note = "Not measured: ours with max_batch 1, a setting that this module does not know.";
-                self.notes.push(note.to_owned());
+                let name = batches.name();
+                let note =
+                    format!("Not measured: {name}, a setting that this module does not know.");
+                self.notes.push(note);
                 Ok(None)
             }
             Err(error) => Err(error),

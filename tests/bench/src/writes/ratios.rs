@@ -16,7 +16,7 @@ const HOT_BAR: f64 = 10.0;
 pub(super) fn of_level(
     add: &Row,
     natives: &[Row],
-    unbatched: Option<&Row>,
+    unbatched: &[Row],
     connections: u16,
 ) -> Vec<Ratio> {
     let (first, last) = (LEVELS[0].0, LEVELS[LEVELS.len() - 1].0);
@@ -27,7 +27,7 @@ pub(super) fn of_level(
         let ratio = Ratio::new(Figure::Rate, add, native, bar(NATIVE_BAR));
         ratios.push(against_faster(ratio, add));
     }
-    if let Some(unbatched) = unbatched {
+    for unbatched in unbatched {
         let rate = Ratio::new(Figure::Rate, add, unbatched, bar(BATCHES_BAR));
         let latency = Ratio::new(Figure::Median, add, unbatched, latency_bar);
         ratios.extend([rate, latency]);
@@ -87,7 +87,7 @@ mod tests {
         let (ours, single) = (row("ours", 1000), row("single", 200));
         let natives = [row("one", 300), row("four", 400)];
         let told = |connections| -> Vec<(String, f64, Option<Bar>)> {
-            let ratios = of_level(&ours, &natives, Some(&single), connections);
+            let ratios = of_level(&ours, &natives, std::slice::from_ref(&single), connections);
             let figures = ratios.into_iter();
             figures
                 .map(|one| (one.name, one.spread.median, one.bar))
