@@ -107,7 +107,9 @@ fn in_envoy(bounds: Bounds, attack: impl AsyncFn(&mut Scene<'_>)) {
 
 fn in_patient_envoy(bounds: Bounds, attack: impl AsyncFn(&mut Scene<'_>)) {
     run(async {
-        let stack = stage(Combination::ENVOY_EMBEDDED, |gateway| gateway.patience(LONG));
+        let stack = stage(Combination::ENVOY_EMBEDDED, |gateway| {
+            gateway.patience(LONG)
+        });
         withstand_on(stack, bounds, attack).await;
     });
 }

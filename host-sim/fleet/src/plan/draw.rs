@@ -220,6 +220,27 @@ const fn rates(kind: FaultKind) -> [u64; 3] {
     }
 }
 
+/// For how long a fault of a kind keeps somebody from being served, in milliseconds: the middle of what is drawn, or what it takes
+/// to be back.
+const fn takes_ms(kind: FaultKind) -> Option<u64> {
+    Some(match kind {
+        FaultKind::EngineRestart
+        | FaultKind::Partition
+        | FaultKind::SlowDisk
+        | FaultKind::StaleRead
+        | FaultKind::WatchLag => 1_500,
+        FaultKind::LeaderLoss => 1_300,
+        FaultKind::WatchStall => 2_000,
+        FaultKind::GatewayRestart => 500,
+        FaultKind::VmLost | FaultKind::VmTrap => 100,
+        _ => return None,
+    })
+}
+
+/// Faults of one kind take up to so much of a world's time, in thousandths, but for a single one, which may take all of it: where
+/// nobody is served little is shown. A long world of busy clients is over within seconds.
+const MOST_PER_MILLE: u64 = 60;
+
 fn faults(
     kind: FaultKind,
     end_us: u64,
@@ -231,6 +252,10 @@ fn faults(
     let rate = random.one_of(&rates(kind)) * u64::from(operations);
     // What is left over comes by chance.
     let number = rate / 10_000 + u64::from(random.below(10_000) < rate % 10_000);
+    let most = takes_ms(kind).map_or(u64::MAX, |each_ms| {
+        (end_us * MOST_PER_MILLE / 1_000_000 / each_ms).max(1)
+    });
+    let number = number.min(most);
     let quiet_us = QUIET_US.min(end_us / 8);
     for _ in 0..number {
         let at_us = quiet_us + random.below(end_us - quiet_us);
