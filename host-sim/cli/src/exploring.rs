@@ -170,7 +170,9 @@ fn search(arguments: &Arguments, program: &Program) -> Result<(), Failure> {
     let (plan, checks) = smaller(plan, &violation, arguments, &search.checks, program);
     let recurs = write(&plan, &checks, trace(arguments), program)?;
     if recurs.is_none() {
-        announce("it did not fail again when it was written down: the run depends on something that is not in its seed");
+        announce(
+            "it did not fail again when it was written down: the run depends on something that is not in its seed",
+        );
     }
     Err(Failure::Violated(recurs.unwrap_or(violation)))
 }

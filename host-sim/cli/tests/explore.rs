@@ -91,7 +91,11 @@ fn what_does_not_hold_ends_with_1_and_can_be_run_again() {
     std::fs::write(&second, format!("{before}\"at_us\":1{after}")).expect("written");
     let other = explore_in(folder.path(), &["--replay", path(&second)]);
     assert_eq!(other.status.code(), Some(1), "{}", out(&other));
-    assert!(last(&other).starts_with("not as recorded: "), "{}", out(&other));
+    assert!(
+        last(&other).starts_with("not as recorded: "),
+        "{}",
+        out(&other)
+    );
 
     // What made it fail is gone.
     let kept = |line: &&str| !line.contains("\"stale-read\":");
@@ -99,7 +103,11 @@ fn what_does_not_hold_ends_with_1_and_can_be_run_again() {
     std::fs::write(&second, mended.join("\n")).expect("written");
     let mended = explore_in(folder.path(), &["--replay", path(&second)]);
     assert_eq!(mended.status.code(), Some(0), "{}", out(&mended));
-    assert!(out(&mended).starts_with("everything holds\nnot as recorded: "), "{}", out(&mended));
+    assert!(
+        out(&mended).starts_with("everything holds\nnot as recorded: "),
+        "{}",
+        out(&mended)
+    );
     assert_eq!(read(&first), read(&default), "it is left as it was");
 }
 

@@ -300,7 +300,7 @@ impl Book {
 
     /// A segment was put, or removed.
     fn segment(&mut self, change: &Change, generation: u64, first: u64) -> Result<(), String> {
-                let of_life = self.segments.entry(generation).or_default();
+        let of_life = self.segments.entry(generation).or_default();
         let Some(value) = &change.value else {
             let is_known = of_life.remove(&first).is_some();
             let current = self.lives.last().map_or(0, |it| it.generation);

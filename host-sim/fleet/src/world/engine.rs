@@ -240,8 +240,8 @@ impl World<'_> {
             self.ring_watches();
         }
         let Some(travels) = call.answer else { return };
-        let mut after_us =
-            self.latency_us([call.caller.seat as u64, call.caller.token.into(), 3]) + travels.extra_us;
+        let mut after_us = self.latency_us([call.caller.seat as u64, call.caller.token.into(), 3])
+            + travels.extra_us;
         if wrote && now_us < self.engine.slow_until_us {
             after_us += self.engine.slow_by_us;
         }

@@ -46,7 +46,11 @@ impl World<'_> {
             }
             Fault::StaleRead { for_ms, behind } => {
                 let holds = engine.stale_until_us > now_us;
-                engine.stale_by = if holds { engine.stale_by.max(behind) } else { behind };
+                engine.stale_by = if holds {
+                    engine.stale_by.max(behind)
+                } else {
+                    behind
+                };
                 later(&mut engine.stale_until_us, for_ms);
             }
             Fault::Compaction { keep } => {
