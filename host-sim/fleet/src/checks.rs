@@ -31,11 +31,11 @@ named! {
         Listing = "listing",
         /// Nothing of one tenant, account or operation shows up at another.
         Isolation = "isolation",
-        /// Every request has exactly one answer, in time.
+        /// Every request has exactly one answer, in time; of many additions while nothing is wrong with the engine, some are acknowledged.
         Answered = "answered",
         /// Nobody is told anything but what the API has for what was asked: no 500, no 401.
         Status = "status",
-        /// When all is over and the engine is there, no worker holds a job and every VM can end at once.
+        /// When all is over and the engine is there, every worker answers a strict read, none holds a job and every VM can end at once.
         Rest = "rest",
         /// No VM traps by itself.
         Trap = "trap",

@@ -82,6 +82,28 @@ fn everything_holds_when_nothing_goes_wrong() {
     assert_eq!(explored.statuses.get(&0), None, "{:?}", explored.statuses);
 }
 
+/// The filter asks an engine that is not there, so that all it ever says is 503, which is the right answer to every request.
+#[test]
+fn a_fleet_that_does_nothing_is_found() {
+    let engine = serde_json::json!({
+        "clusters": ["nowhere"],
+        "call_timeout_ms": 200,
+        "write_budget_ms": 1_000,
+        "read_budget_ms": 1_000,
+    });
+    for check in [Check::Answered, Check::Rest] {
+        let idle = Search {
+            settings: Settings::from_iter([("engine".to_owned(), engine.clone())]),
+            checks: Set::of(&[check]),
+            ..search(1..2, 100, Set::none())
+        };
+        let explored = explore(&idle, program(), &Progress::default());
+        let (_, violation) = explored.failed.expect("it does nothing");
+        assert_eq!(violation.check, check);
+        assert_eq!(explored.statuses.get(&201), None);
+    }
+}
+
 #[test]
 fn the_same_seed_leaves_the_same_trace() {
     let trace = |seed| {

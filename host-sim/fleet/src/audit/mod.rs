@@ -229,6 +229,18 @@ impl Auditor {
         told.end(answer.status);
     }
 
+    /// How often an operation was answered, with anything but 503.
+    #[must_use]
+    pub fn answered_so_far(&self, number: u32) -> u32 {
+        self.told.get(&number).map_or(0, |it| it.answered)
+    }
+
+    /// Whether an operation was acknowledged.
+    #[must_use]
+    pub fn has_acknowledged(&self, number: u32) -> bool {
+        self.told.get(&number).is_some_and(|it| it.acknowledged)
+    }
+
     /// The end: what must have happened by now.
     pub fn finish(&mut self, at_us: u64) {
         let open = self.told.iter().filter(|(_, told)| told.is_open());

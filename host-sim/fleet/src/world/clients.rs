@@ -27,7 +27,6 @@ pub(super) struct Open {
 impl World<'_> {
     /// A client sends an operation, for the first time or again.
     pub(super) fn ask(&mut self, operation: &Operation, planned_us: u64, attempt: u32) {
-        let now_us = self.now_us();
         let (gateway, worker) = match attempt {
             0 => (operation.gateway, operation.worker),
             again => {
@@ -41,6 +40,23 @@ impl World<'_> {
                 )
             }
         };
+        self.ask_there(operation, planned_us, attempt, (gateway, worker));
+    }
+
+    /// A client asks only once, and this worker.
+    pub(super) fn ask_once(&mut self, operation: &Operation) {
+        let there = (operation.gateway, operation.worker);
+        self.ask_there(operation, self.now_us(), MAX_ATTEMPTS, there);
+    }
+
+    fn ask_there(
+        &mut self,
+        operation: &Operation,
+        planned_us: u64,
+        attempt: u32,
+        (gateway, worker): (usize, usize),
+    ) {
+        let now_us = self.now_us();
         let seat = self.gateways[gateway].slots[worker];
         let session_of = (operation.client, operation.account);
         let session = self.sessions.get(&session_of).copied().unwrap_or(0);

@@ -8,6 +8,7 @@
 mod clients;
 mod effects;
 mod engine;
+mod last;
 mod mishaps;
 mod rest;
 mod seats;
@@ -71,6 +72,8 @@ pub(crate) struct World<'p> {
     plan: &'p Plan,
     /// Operations by their number, with the time for which they were planned.
     operations: HashMap<u32, (u64, &'p Operation)>,
+    /// What is asked for when all is over.
+    last: &'p [Operation],
     program: Program,
     plugin: Arc<Plugin>,
     tokens: Vec<String>,
@@ -165,6 +168,7 @@ enum Coming {
 impl<'p> World<'p> {
     pub(crate) fn new(
         plan: &'p Plan,
+        last: &'p [Operation],
         program: &Program,
         checks: &Set<Check>,
         trace: Trace,
@@ -191,11 +195,13 @@ impl<'p> World<'p> {
                 What::Operation(it) => Some((it.number, (event.at_us, it))),
                 What::Fault(_) => None,
             })
+            .chain(last.iter().map(|it| (it.number, (0, it))))
             .collect();
         let auditor = Auditor::new(plan, checks, clocks.clone());
         Self {
             plan,
             operations,
+            last,
             program: program.clone(),
             plugin: Arc::new(plugin),
             tokens: (0..profile.tenants).map(wire::token).collect(),
