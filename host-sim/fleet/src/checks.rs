@@ -7,7 +7,7 @@ named! {
     Check, "check", not_in_all() {
         /// Each revision of an account goes on from the one before it, its balance is the fold of its history and never negative, lots are used in their order and what a redemption took from them sums to its points.
         Fold = "fold",
-        /// Entries never change or vanish; segments are written once, hold what the history holds, and are there before a document refers to them.
+        /// Entries never change or vanish; segments are written once, hold what the history holds, and are there before a document refers to them; operations, keys and ended lives are remembered for a day, in documents and in what sweepers leave.
         History = "history",
         /// Every operation is done at most once under its id or key, whatever is repeated; one that was refused, with no try of unknown outcome beside it, is not done; every deletion ends at most one life.
         ExactlyOnce = "exactly-once",

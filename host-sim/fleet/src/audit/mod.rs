@@ -10,6 +10,7 @@ mod book;
 mod commits;
 mod lists;
 mod lives;
+mod memory;
 mod reads;
 mod refusals;
 mod told;
@@ -249,6 +250,12 @@ impl Auditor {
             let words = format!("operation {number} was never answered");
             self.violated(Check::Answered, at_us, None, words);
         }
+    }
+
+    /// The most that any clock has shown so far, in milliseconds since 1970.
+    fn most_ms(&self, at_us: u64) -> i64 {
+        let shown = self.clocks.iter().map(|it| it.settings().shown(0, at_us).1);
+        shown.max().unwrap_or(0)
     }
 
     /// What a gateway's clock may have shown, in milliseconds since 1970.

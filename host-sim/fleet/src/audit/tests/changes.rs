@@ -2,7 +2,7 @@
 
 use ledger::{AccountParts, Description, EntryKind, Points, Record, State, Take};
 
-use super::scene::{ACCOUNT, ADD, BOUNDED, REDEEM, Scene, adds, answer, done, from_engine};
+use super::scene::{ADD, BOUNDED, REDEEM, Scene, adds, answer, done, from_engine, key};
 use crate::audit::Answer;
 use crate::checks::Check;
 use crate::named::Set;
@@ -68,12 +68,7 @@ fn a_lot_that_is_used_out_of_turn() {
 fn a_document_that_is_none() {
     let mut scene = Scene::of(&adds(1));
     scene.goes_well(1);
-    let key = format!(
-        "/points/1/account/{}/123/{}",
-        ACCOUNT.tenant_name(),
-        ACCOUNT.customer_name()
-    );
-    scene.puts(&key, b"\xff".to_vec());
+    scene.puts(&key(), b"\xff".to_vec());
     scene.finds(Check::Fold);
 }
 
