@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::deletions::Deletions;
 use crate::random::mix;
 
 /// Everything about one account.
@@ -10,10 +11,8 @@ pub struct Book {
     /// By revision; the first one says that there was nothing.
     pub(super) versions: Vec<Version>,
     pub(super) lives: Vec<Life>,
-    /// Lives that have ended.
-    pub(super) deletions: u64,
-    /// Requests for deletions that were sent.
-    pub(super) deletions_asked: u64,
+    /// Requests for deletions, and lives that have ended.
+    pub(super) deletions: Deletions,
     /// Moments at which a life ended: what was written in the same commit before that was never to be seen.
     pub(super) hidden_us: Vec<u64>,
     /// The newest revision that each gateway has told of.
@@ -32,8 +31,7 @@ impl Default for Book {
         Self {
             versions: vec![Version::default()],
             lives: Vec::new(),
-            deletions: 0,
-            deletions_asked: 0,
+            deletions: Deletions::default(),
             hidden_us: Vec::new(),
             told_by: Vec::new(),
             is_spoiled: false,

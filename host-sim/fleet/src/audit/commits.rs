@@ -123,16 +123,9 @@ impl Auditor {
             }
         }
         let seen = book.seen(account, change.revision, is_account);
-        let (deletions, asked) = (book.deletions, book.deletions_asked);
         for (check, words) in found.wrong {
             let words = format!("{account}, revision {}: {words}", change.revision);
             self.violated(check, at_us, Some(account), words);
-        }
-        if deletions > asked {
-            let words = format!(
-                "{account} was deleted {deletions} times, and that was asked {asked} times"
-            );
-            self.violated(Check::ExactlyOnce, at_us, Some(account), words);
         }
         for entry in found.written {
             self.done(account, change.revision, &entry, at_us);
@@ -270,9 +263,12 @@ impl Book {
             return Recorded::Not;
         }
         version.ended = now - first + u64::from(!is_live);
-        self.deletions += version.ended;
         if version.ended > 0 {
             self.hidden_us.push(at_us);
+            if !self.deletions.ended(at_us, version.ended) {
+                let words = "more lives have ended than requests for that may have ended";
+                found.wrong(Check::ExactlyOnce, words.to_owned());
+            }
         }
         let memory = memory_of(&state);
         let ending = self.lives.last_mut().filter(|_| was_live);

@@ -8,6 +8,7 @@
 mod answers;
 mod book;
 mod commits;
+mod deletions;
 mod lists;
 mod lives;
 mod memory;
@@ -179,7 +180,7 @@ impl Auditor {
         self.changes
     }
 
-    /// A request is sent.
+    /// A request is sent, and there is somebody to take it.
     pub fn asked(
         &mut self,
         operation: &Operation,
@@ -191,7 +192,7 @@ impl Auditor {
         told.begin(at_us);
         let book = self.books.entry(operation.account).or_default();
         if operation.kind == Kind::Delete {
-            book.deletions_asked += 1;
+            book.deletions.asked(operation.number, at_us);
         }
         let wants_session = matches!(
             operation.kind,
@@ -206,6 +207,11 @@ impl Auditor {
             own: book.told_by(gateway),
             revision: self.revision,
         }
+    }
+
+    /// A request ended before anybody had taken it.
+    pub const fn turned_away(&mut self) {
+        self.answers += 1;
     }
 
     /// A request ended without an answer that says what became of it.
@@ -228,6 +234,9 @@ impl Auditor {
         }
         let told = self.told.entry(asked.number).or_default();
         told.end(answer.status);
+        if let (Kind::Delete, Some(book)) = (operation.kind, self.books.get_mut(&asked.account)) {
+            book.deletions.answered(asked.number);
+        }
     }
 
     /// How often an operation was answered, with anything but 503.
