@@ -133,12 +133,6 @@ impl Model {
         self.compacted
     }
 
-    /// The newest value under `key`.
-    #[must_use]
-    pub fn get(&self, key: &[u8]) -> Option<&Bytes> {
-        self.newest(key)?.value.as_ref()
-    }
-
     /// All changes after this revision that are not compacted away, oldest first.
     pub fn changes_after(&self, revision: i64) -> impl Iterator<Item = &Change> {
         let from = self.log.partition_point(|it| it.revision <= revision);
@@ -163,13 +157,6 @@ impl Model {
                 .is_some_and(|it| it.value.is_none() && it.revision <= revision);
             !(gone && changes.len() == 1)
         });
-    }
-
-    /// Bytes of keys and values that are held, old ones among them.
-    #[must_use]
-    pub fn held_bytes(&self) -> usize {
-        let size = |it: &Change| it.key.len() + it.value.as_ref().map_or(0, Bytes::len);
-        self.keys.values().flatten().map(size).sum()
     }
 
     fn header(&self) -> Option<ResponseHeader> {

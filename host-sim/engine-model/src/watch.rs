@@ -67,16 +67,10 @@ impl Model {
         Ok((watch, created.encode_to_vec()))
     }
 
-    /// Whether there is something that the watch has not been told.
-    #[must_use]
-    pub fn has_news(&self, watch: &Watch) -> bool {
-        !watch.over && watch.next <= self.revision
-    }
-
     /// The next message of the watch: what it has not been told yet, or that this is forgotten, which ends it. None:
     /// there is nothing.
     pub fn tell(&self, watch: &mut Watch) -> Option<Vec<u8>> {
-        if !self.has_news(watch) {
+        if watch.over || watch.next > self.revision {
             return None;
         }
         if watch.next < self.compacted {
@@ -119,17 +113,6 @@ impl Model {
         watch.next = self.revision + 1;
         watch.told = 0;
         (!answer.events.is_empty()).then(|| answer.encode_to_vec())
-    }
-
-    /// A message without events, as etcd sends to a watch that has been told everything and nothing happens. None: it has
-    /// not been told everything.
-    #[must_use]
-    pub fn progress(&self, watch: &Watch) -> Option<Vec<u8>> {
-        let idle = WatchResponse {
-            header: self.header(),
-            ..WatchResponse::default()
-        };
-        (!watch.over && !self.has_news(watch)).then(|| idle.encode_to_vec())
     }
 }
 

@@ -7,7 +7,7 @@ named! {
     Check, "check", not_in_all() {
         /// Each revision of an account goes on from the one before it, its balance is the fold of its history and never negative, lots are used in their order and what a redemption took from them sums to its points.
         Fold = "fold",
-        /// Entries never change or vanish; segments are written once, hold what the history holds, and are there before a document refers to them.
+        /// Entries never change or vanish; segments are written once, hold what the history holds, and are there before a document refers to them; operations, keys and ended lives are remembered for a day, in documents and in what sweepers leave.
         History = "history",
         /// Every operation is done at most once under its id or key, whatever is repeated; one that was refused, with no try of unknown outcome beside it, is not done; every deletion ends at most one life.
         ExactlyOnce = "exactly-once",
@@ -31,11 +31,11 @@ named! {
         Listing = "listing",
         /// Nothing of one tenant, account or operation shows up at another.
         Isolation = "isolation",
-        /// Every request has exactly one answer, in time.
+        /// Every request has exactly one answer, in time; of many additions while nothing is wrong with the engine, some are acknowledged.
         Answered = "answered",
         /// Nobody is told anything but what the API has for what was asked: no 500, no 401.
         Status = "status",
-        /// When all is over and the engine is there, no worker holds a job and every VM can end at once.
+        /// When all is over and the engine is there, every worker answers a strict read, none holds a job and every VM can end at once.
         Rest = "rest",
         /// No VM traps by itself.
         Trap = "trap",

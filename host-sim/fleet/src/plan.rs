@@ -3,7 +3,9 @@
 //! What an event leads to is the simulation's; that a list without some of its events is a plan too, and runs the same way
 //! as far as it can, is what makes shrinking work. So nothing here refers to another event but by an operation's number.
 
+mod calm;
 mod draw;
+mod last;
 mod profile;
 
 use std::collections::BTreeMap;

@@ -16,5 +16,6 @@ pub fn run(
     trace: Trace,
     progress: &mut dyn FnMut(),
 ) -> Run {
-    World::new(plan, program, checks, trace).run(progress)
+    let last = plan.last_reads();
+    World::new(plan, &last, program, checks, trace).run(progress)
 }

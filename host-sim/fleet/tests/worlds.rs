@@ -1,12 +1,13 @@
 //! Whole worlds, from their seeds: all holds in them, they are the same every time, and what fails in one is made small, is
 //! written down and fails again.
 
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use fleet::{
-    Check, FaultKind, Plan, Progress, Record, Search, Set, Settings, Trace, What, Wish, explore,
-    run, shrink,
+    Check, FaultKind, Name, Plan, Progress, Record, Search, Set, Settings, Trace, What, Wish,
+    explore, run, shrink,
 };
 use host::Program;
 
@@ -82,6 +83,28 @@ fn everything_holds_when_nothing_goes_wrong() {
     assert_eq!(explored.statuses.get(&0), None, "{:?}", explored.statuses);
 }
 
+/// The filter asks an engine that is not there, so that all it ever says is 503, which is the right answer to every request.
+#[test]
+fn a_fleet_that_does_nothing_is_found() {
+    let engine = serde_json::json!({
+        "clusters": ["nowhere"],
+        "call_timeout_ms": 200,
+        "write_budget_ms": 1_000,
+        "read_budget_ms": 1_000,
+    });
+    for check in [Check::Answered, Check::Rest] {
+        let idle = Search {
+            settings: Settings::from_iter([("engine".to_owned(), engine.clone())]),
+            checks: Set::of(&[check]),
+            ..search(1..2, 100, Set::none())
+        };
+        let explored = explore(&idle, program(), &Progress::default());
+        let (_, violation) = explored.failed.expect("it does nothing");
+        assert_eq!(violation.check, check);
+        assert_eq!(explored.statuses.get(&201), None);
+    }
+}
+
 #[test]
 fn the_same_seed_leaves_the_same_trace() {
     let trace = |seed| {
@@ -144,6 +167,45 @@ fn what_fails_is_made_small_and_fails_again() {
         &mut || (),
     );
     assert_eq!(blind.violation, None);
+}
+
+/// Who had to send an operation again before it was answered sends it again after the answer too.
+#[test]
+fn what_was_sent_again_is_echoed() {
+    let faults = Set::all().without(&[FaultKind::ClientLeaves]);
+    let mut echoed = 0;
+    for seed in 1..9 {
+        let plan = Plan::draw(&wish(seed, 300, faults.clone()));
+        let ran = run(&plan, program(), &Set::all(), Trace::kept(), &mut || ());
+        assert_eq!(ran.violation, None);
+        let mut replies: BTreeMap<u64, Vec<bool>> = BTreeMap::new();
+        for line in ran.trace.lines() {
+            let line: serde_json::Value = serde_json::from_str(line).expect("a line of JSON");
+            if line["event"] == "reply" {
+                let number = line["operation"].as_u64().expect("a number");
+                let is_known = ![0, 503].contains(&line["status"].as_u64().expect("a status"));
+                replies.entry(number).or_default().push(is_known);
+            }
+        }
+        for event in &plan.events {
+            let What::Operation(operation) = &event.what else {
+                continue;
+            };
+            let replies = &replies[&operation.number.into()];
+            let known = replies.iter().filter(|it| **it).count();
+            let is_echoed = operation.echoes == 1 && operation.named != Name::Nothing;
+            let wanted = 1 + usize::from(is_echoed);
+            assert!(known <= wanted, "{operation:?}: {replies:?}");
+            if replies.len() < 8 && operation.named != Name::Nothing {
+                assert_eq!(known, wanted, "{operation:?}: {replies:?}");
+                echoed += usize::from(is_echoed && !replies[0]);
+            }
+        }
+    }
+    assert!(
+        echoed > 0,
+        "nothing was sent again both before and after its answer"
+    );
 }
 
 #[test]

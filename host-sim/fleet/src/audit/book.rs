@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::deletions::Deletions;
 use crate::random::mix;
 
 /// Everything about one account.
@@ -10,16 +11,17 @@ pub struct Book {
     /// By revision; the first one says that there was nothing.
     pub(super) versions: Vec<Version>,
     pub(super) lives: Vec<Life>,
-    /// Lives that have ended.
-    pub(super) deletions: u64,
-    /// Requests for deletions that were sent.
-    pub(super) deletions_asked: u64,
+    /// Requests for deletions, and lives that have ended.
+    pub(super) deletions: Deletions,
     /// Moments at which a life ended: what was written in the same commit before that was never to be seen.
     pub(super) hidden_us: Vec<u64>,
     /// The newest revision that each gateway has told of.
     told_by: Vec<i64>,
     /// The engine holds something that this book cannot say: nothing about the account can be judged any more.
     pub(super) is_spoiled: bool,
+    /// What the newest document remembers besides its history, and when it was written.
+    pub(super) memory: ledger::Memory,
+    pub(super) updated_at_ms: i64,
     /// Segments by generation, then by first entry: the last entry of each, and a hash of all of it.
     pub(super) segments: BTreeMap<u64, BTreeMap<u64, (u64, u64)>>,
 }
@@ -29,11 +31,12 @@ impl Default for Book {
         Self {
             versions: vec![Version::default()],
             lives: Vec::new(),
-            deletions: 0,
-            deletions_asked: 0,
+            deletions: Deletions::default(),
             hidden_us: Vec::new(),
             told_by: Vec::new(),
             is_spoiled: false,
+            memory: ledger::Memory::default(),
+            updated_at_ms: 0,
             segments: BTreeMap::new(),
         }
     }
@@ -122,6 +125,8 @@ impl Amount {
 #[derive(Debug, Default)]
 pub(super) struct Life {
     pub(super) generation: u64,
+    /// When it ended, by its document, in milliseconds since 1970.
+    pub(super) ended_ms: Option<i64>,
     pub(super) entries: Vec<Fact>,
     /// Hashes of the ids of all operations.
     pub(super) ids: HashSet<u64>,
@@ -147,6 +152,8 @@ pub(super) struct Fact {
     pub(super) hash: u64,
     /// The operation.
     pub(super) number: u32,
+    /// When, by its document.
+    pub(super) recorded_ms: i64,
     /// A hash of its id.
     pub(super) id: u64,
     pub(super) balance_after: u64,

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::Auditor;
 use super::book::{Amount, Book, Life, Standing, Version};
+use super::memory::{is_forgotten, memory_of};
 use crate::checks::Check;
 use crate::plan::{Account, Kind, Name};
 
@@ -101,31 +102,30 @@ impl Auditor {
         if is_account {
             self.log.push((change.revision, account));
         }
+        // Only what is removed is judged by it.
+        let most_ms = match change.value {
+            Some(_) => 0,
+            None => self.most_ms(at_us),
+        };
         let book = self.books.entry(account).or_default();
         if book.is_spoiled {
             return Some(book.seen(account, change.revision, is_account));
         }
         if is_account {
-            let recorded = book.document(change, at_us, &mut found);
+            let recorded = book.document(change, at_us, most_ms, &mut found);
             book.is_spoiled = recorded == Recorded::Not;
         } else {
             let (generation, first) = (parts.next(), parts.next());
             let number = |it: Option<&str>| it.and_then(|it| it.parse().ok()).unwrap_or(0);
-            if let Err(words) = book.segment(change, number(generation), number(first)) {
+            let place = (number(generation), number(first));
+            if let Err(words) = book.segment(change, place, most_ms) {
                 found.wrong(Check::History, words);
             }
         }
         let seen = book.seen(account, change.revision, is_account);
-        let (deletions, asked) = (book.deletions, book.deletions_asked);
         for (check, words) in found.wrong {
             let words = format!("{account}, revision {}: {words}", change.revision);
             self.violated(check, at_us, Some(account), words);
-        }
-        if deletions > asked {
-            let words = format!(
-                "{account} was deleted {deletions} times, and that was asked {asked} times"
-            );
-            self.violated(Check::ExactlyOnce, at_us, Some(account), words);
         }
         for entry in found.written {
             self.done(account, change.revision, &entry, at_us);
@@ -208,7 +208,13 @@ impl Book {
     }
 
     /// A new document, or none.
-    fn document(&mut self, change: &Change, at_us: u64, found: &mut Found) -> Recorded {
+    fn document(
+        &mut self,
+        change: &Change,
+        at_us: u64,
+        most_ms: i64,
+        found: &mut Found,
+    ) -> Recorded {
         let was_live = self.newest().is_live();
         let was_erased = self.newest().standing == Standing::Erased;
         let generation = self.lives.last().map_or(0, |it| it.generation);
@@ -223,6 +229,7 @@ impl Book {
                 let words = "what was no tombstone was removed".to_owned();
                 found.wrong(Check::History, words);
             }
+            self.forget(most_ms, found);
             return Recorded::Yes;
         };
         let state = match document::decode(value) {
@@ -256,13 +263,24 @@ impl Book {
             return Recorded::Not;
         }
         version.ended = now - first + u64::from(!is_live);
-        self.deletions += version.ended;
         if version.ended > 0 {
             self.hidden_us.push(at_us);
+            if !self.deletions.ended(at_us, version.ended) {
+                let words = "more lives have ended than requests for that may have ended";
+                found.wrong(Check::ExactlyOnce, words.to_owned());
+            }
         }
+        let memory = memory_of(&state);
+        let ending = self.lives.last_mut().filter(|_| was_live);
+        if let Some(life) = ending.filter(|_| version.ended > 0) {
+            Self::end_life(life, &memory, updated_at_ms, found);
+        }
+        self.remember(memory, updated_at_ms, found);
+        self.updated_at_ms = updated_at_ms;
         if begun_anew {
             self.lives.push(Life {
                 generation: now,
+                ended_ms: (!is_live).then_some(updated_at_ms),
                 ..Life::default()
             });
         }
@@ -299,12 +317,21 @@ impl Book {
     }
 
     /// A segment was put, or removed.
-    fn segment(&mut self, change: &Change, generation: u64, first: u64) -> Result<(), String> {
+    fn segment(
+        &mut self,
+        change: &Change,
+        (generation, first): (u64, u64),
+        most_ms: i64,
+    ) -> Result<(), String> {
         let of_life = self.segments.entry(generation).or_default();
         let Some(value) = &change.value else {
             let is_known = of_life.remove(&first).is_some();
             let current = self.lives.last().map_or(0, |it| it.generation);
-            return match is_known && !(self.newest().is_live() && current == generation) {
+            let mut ended = self.lives.iter().filter(|it| it.generation == generation);
+            let ended_ms = ended.next().and_then(|it| it.ended_ms);
+            let is_due = ended_ms.is_none_or(|it| is_forgotten(it, most_ms));
+            let counts = self.newest().is_live() && current == generation;
+            return match is_known && !counts && is_due {
                 true => Ok(()),
                 false => Err(format!(
                     "segment {generation}/{first} was removed while it counts"

@@ -120,6 +120,7 @@ impl Life {
         self.entries.push(Fact {
             hash: hash_of(entry),
             number,
+            recorded_ms: now_ms,
             id,
             balance_after,
             sum: sum.wrapping_add(shown),

@@ -8,8 +8,10 @@
 mod answers;
 mod book;
 mod commits;
+mod deletions;
 mod lists;
 mod lives;
+mod memory;
 mod reads;
 mod refusals;
 mod told;
@@ -178,7 +180,7 @@ impl Auditor {
         self.changes
     }
 
-    /// A request is sent.
+    /// A request is sent, and there is somebody to take it.
     pub fn asked(
         &mut self,
         operation: &Operation,
@@ -190,7 +192,7 @@ impl Auditor {
         told.begin(at_us);
         let book = self.books.entry(operation.account).or_default();
         if operation.kind == Kind::Delete {
-            book.deletions_asked += 1;
+            book.deletions.asked(operation.number, at_us);
         }
         let wants_session = matches!(
             operation.kind,
@@ -205,6 +207,11 @@ impl Auditor {
             own: book.told_by(gateway),
             revision: self.revision,
         }
+    }
+
+    /// A request ended before anybody had taken it.
+    pub const fn turned_away(&mut self) {
+        self.answers += 1;
     }
 
     /// A request ended without an answer that says what became of it.
@@ -227,6 +234,21 @@ impl Auditor {
         }
         let told = self.told.entry(asked.number).or_default();
         told.end(answer.status);
+        if let (Kind::Delete, Some(book)) = (operation.kind, self.books.get_mut(&asked.account)) {
+            book.deletions.answered(asked.number);
+        }
+    }
+
+    /// How often an operation was answered, with anything but 503.
+    #[must_use]
+    pub fn answered_so_far(&self, number: u32) -> u32 {
+        self.told.get(&number).map_or(0, |it| it.answered)
+    }
+
+    /// Whether an operation was acknowledged.
+    #[must_use]
+    pub fn has_acknowledged(&self, number: u32) -> bool {
+        self.told.get(&number).is_some_and(|it| it.acknowledged)
     }
 
     /// The end: what must have happened by now.
@@ -237,6 +259,12 @@ impl Auditor {
             let words = format!("operation {number} was never answered");
             self.violated(Check::Answered, at_us, None, words);
         }
+    }
+
+    /// The most that any clock has shown so far, in milliseconds since 1970.
+    fn most_ms(&self, at_us: u64) -> i64 {
+        let shown = self.clocks.iter().map(|it| it.settings().shown(0, at_us).1);
+        shown.max().unwrap_or(0)
     }
 
     /// What a gateway's clock may have shown, in milliseconds since 1970.

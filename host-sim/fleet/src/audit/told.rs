@@ -11,6 +11,8 @@ pub(super) struct Told {
     open: u32,
     /// Requests of which nobody knows what became of them.
     unknown: u32,
+    /// How often it was answered, with anything but 503.
+    pub(super) answered: u32,
     /// It was answered 2xx.
     pub(super) acknowledged: bool,
     /// How often the engine has done it.
@@ -35,6 +37,7 @@ impl Told {
 
     pub(super) fn end(&mut self, status: u16) {
         self.open = self.open.saturating_sub(1);
+        self.answered += 1;
         self.acknowledged |= (200..300).contains(&status);
     }
 

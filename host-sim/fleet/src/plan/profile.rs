@@ -105,7 +105,7 @@ impl Profile {
             gap_us: random.one_of(&[1_000, 4_000, 10_000]),
             latency_us: random.one_of(&[(100, 300), (200, 3_000), (500, 20_000)]),
             skew_ms,
-            max_staleness_ms: random.one_of(&[250, 600, 1_000, 3_000]),
+            max_staleness_ms: random.one_of(&[250, 600, 1_000, 250, 600, 3_000]),
             cache_bytes: if evicting {
                 LEAST_CACHE_BYTES
             } else {

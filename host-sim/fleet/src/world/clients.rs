@@ -27,7 +27,6 @@ pub(super) struct Open {
 impl World<'_> {
     /// A client sends an operation, for the first time or again.
     pub(super) fn ask(&mut self, operation: &Operation, planned_us: u64, attempt: u32) {
-        let now_us = self.now_us();
         let (gateway, worker) = match attempt {
             0 => (operation.gateway, operation.worker),
             again => {
@@ -41,17 +40,36 @@ impl World<'_> {
                 )
             }
         };
+        self.ask_there(operation, planned_us, attempt, (gateway, worker));
+    }
+
+    /// A client asks only once, and this worker.
+    pub(super) fn ask_once(&mut self, operation: &Operation) {
+        let there = (operation.gateway, operation.worker);
+        self.ask_there(operation, self.now_us(), MAX_ATTEMPTS, there);
+    }
+
+    fn ask_there(
+        &mut self,
+        operation: &Operation,
+        planned_us: u64,
+        attempt: u32,
+        (gateway, worker): (usize, usize),
+    ) {
+        let now_us = self.now_us();
         let seat = self.gateways[gateway].slots[worker];
-        let session_of = (operation.client, operation.account);
-        let session = self.sessions.get(&session_of).copied().unwrap_or(0);
-        let asked = self.auditor.asked(operation, gateway, session, now_us);
         self.trace.line(now_us, "request", || {
             json!({ "operation": operation.number, "attempt": attempt, "vm": seat, "asks": operation.kind, "account": operation.account.to_string(), "named": operation.named })
         });
         if !self.ready(seat) {
-            // The host itself answers 503 for a worker without a VM: nothing was begun.
-            return self.settle(&asked, attempt, None);
+            // The host itself answers 503 for a worker without a VM: nothing was begun, and nothing comes of it.
+            self.auditor.turned_away();
+            self.tell_of_end(operation.number, attempt, gateway, None);
+            return self.come_again(operation, attempt, false);
         }
+        let session_of = (operation.client, operation.account);
+        let session = self.sessions.get(&session_of).copied().unwrap_or(0);
+        let asked = self.auditor.asked(operation, gateway, session, now_us);
         let token = &self.tokens[usize::from(operation.account.tenant)];
         let request = wire::request(operation, planned_us, token, session);
         let end = request.body.is_none();
@@ -179,17 +197,12 @@ impl World<'_> {
     /// What a client makes of the end of its request.
     fn settle(&mut self, asked: &Asked, attempt: u32, answer: Option<Answer>) {
         let now_us = self.now_us();
-        let status = answer.as_ref().map_or(0, |it| it.status);
-        *self.statuses.entry(status).or_default() += 1;
-        self.trace.line(now_us, "reply", || {
-            let shown = answer.as_ref().map(Answer::shown);
-            json!({ "operation": asked.number, "attempt": attempt, "gateway": asked.gateway, "status": status, "answer": shown })
-        });
+        self.tell_of_end(asked.number, attempt, asked.gateway, answer.as_ref());
         let Some(&(_, operation)) = self.operations.get(&asked.number) else {
             return;
         };
         let known = match answer {
-            Some(answer) if status != 503 => {
+            Some(answer) if answer.status != 503 => {
                 self.auditor.answered(asked, operation, &answer, now_us);
                 if let (true, Some(revision)) = (operation.kind.is_write(), answer.revision) {
                     let session_of = (operation.client, operation.account);
@@ -203,20 +216,37 @@ impl World<'_> {
                 false
             }
         };
-        let named = operation.named != Name::Nothing || !operation.kind.is_write();
+        self.come_again(operation, attempt, known);
+    }
+
+    /// Says that a request has ended.
+    fn tell_of_end(&mut self, number: u32, attempt: u32, gateway: usize, answer: Option<&Answer>) {
+        let now_us = self.now_us();
+        let status = answer.map_or(0, |it| it.status);
+        *self.statuses.entry(status).or_default() += 1;
+        self.trace.line(now_us, "reply", || {
+            let shown = answer.map(Answer::shown);
+            json!({ "operation": number, "attempt": attempt, "gateway": gateway, "status": status, "answer": shown })
+        });
+    }
+
+    /// A client whose request has ended sends it again: because it does not know what became of it, or although it does.
+    fn come_again(&mut self, operation: &Operation, attempt: u32, known: bool) {
+        let now_us = self.now_us();
+        let number = operation.number;
+        let is_named = operation.named != Name::Nothing;
         let again = match known {
-            true => attempt < u32::from(operation.echoes) && operation.named != Name::Nothing,
-            false => attempt < MAX_ATTEMPTS && named,
+            true => is_named && self.auditor.answered_so_far(number) <= operation.echoes.into(),
+            false => is_named || !operation.kind.is_write(),
         };
-        if again {
-            let drawn = self.chance([asked.number.into(), attempt.into(), 9]);
+        if again && attempt < MAX_ATTEMPTS {
+            let drawn = self.chance([number.into(), attempt.into(), 9]);
             let mut pause_us = PAUSE_US.0 + drawn % PAUSE_US.1;
             let profile = &self.plan.profile;
             if known && now_us < profile.quiet_from_us && drawn.is_multiple_of(2) {
                 pause_us += profile.quiet_from_us + profile.quiet_us - now_us;
             }
             self.pausing += 1;
-            let number = asked.number;
             let attempt = attempt + 1;
             self.expect(pause_us, Coming::Again { number, attempt });
         }

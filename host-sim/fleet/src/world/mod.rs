@@ -5,22 +5,25 @@
 //! tries next) is drawn from what it is about, not from how much was drawn before, so that a plan with an event less runs
 //! the same way as far as it can. What is right is for the [`Auditor`] to say: the world only tells it what happened.
 
+mod agenda;
 mod clients;
 mod effects;
 mod engine;
+mod last;
 mod mishaps;
+mod patience;
 mod rest;
 mod seats;
 mod streams;
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use engine_model::Model;
 use host::{CallResponse, Plugin, Program};
 use serde_json::json;
 
+use self::agenda::{Agenda, Coming};
 use self::clients::Open;
 use self::engine::Engine;
 use self::seats::{Gateway, Seat};
@@ -37,13 +40,6 @@ use crate::wire;
 
 /// The identity of the engine's store.
 const STORE: u64 = 0x0f1e_2d3c;
-
-/// No request may wait longer for its answer, in microseconds: the time for access (6 s), the budget (2 s at most), a
-/// tick, and room for calls of unknown outcome.
-const PATIENCE_US: u64 = 12_000_000;
-
-/// The same for a list, whose budget counts from one answer of the engine to the next.
-const LIST_PATIENCE_US: u64 = 60_000_000;
 
 /// What a run came to.
 #[derive(Debug)]
@@ -64,22 +60,17 @@ pub struct Run {
     pub counters: std::collections::BTreeMap<&'static str, u64>,
 }
 
-/// The number of something that is on its way: its place in the order of beginnings.
-type Order = u64;
-
 pub(crate) struct World<'p> {
     plan: &'p Plan,
     /// Operations by their number, with the time for which they were planned.
     operations: HashMap<u32, (u64, &'p Operation)>,
+    /// What is asked for when all is over.
+    last: &'p [Operation],
     program: Program,
     plugin: Arc<Plugin>,
     tokens: Vec<String>,
     time: Time,
-    coming: BinaryHeap<Reverse<(u64, Order, Slot)>>,
-    /// What is coming, by slot; freed slots are used again.
-    things: Vec<Option<Coming>>,
-    free: Vec<Slot>,
-    last_order: Order,
+    agenda: Agenda,
     engine: Engine,
     gateways: Vec<Gateway>,
     seats: Vec<Seat>,
@@ -99,72 +90,10 @@ pub(crate) struct World<'p> {
     statuses: std::collections::BTreeMap<u16, u64>,
 }
 
-type Slot = usize;
-
-/// Something that will happen.
-enum Coming {
-    Tick(usize, u64),
-    QueueReady {
-        seat: usize,
-        context: u32,
-        queue: u32,
-    },
-    /// A call reaches the engine.
-    Call(engine::Call),
-    /// An answer reaches a VM.
-    Answer {
-        caller: engine::Caller,
-        answer: Result<Vec<u8>, u32>,
-    },
-    /// An HTTP callout, of which there are none to answer.
-    NoConnection {
-        seat: usize,
-        life: u64,
-        token: u32,
-    },
-    /// The first message of a stream reaches the engine.
-    Watch {
-        seat: usize,
-        life: u64,
-        token: u32,
-        message: Vec<u8>,
-    },
-    /// What the engine said first on a stream reaches the VM.
-    StreamMessage {
-        seat: usize,
-        life: u64,
-        token: u32,
-        message: Vec<u8>,
-    },
-    /// A watch may be told what is new.
-    Tell {
-        seat: usize,
-        life: u64,
-        token: u32,
-    },
-    StreamClosed {
-        seat: usize,
-        life: u64,
-        token: u32,
-        status: u32,
-    },
-    /// The engine has started for the so-manieth time.
-    EngineUp(u64),
-    Body {
-        seat: usize,
-        life: u64,
-        stream: u32,
-        body: Vec<u8>,
-    },
-    Again {
-        number: u32,
-        attempt: u32,
-    },
-}
-
 impl<'p> World<'p> {
     pub(crate) fn new(
         plan: &'p Plan,
+        last: &'p [Operation],
         program: &Program,
         checks: &Set<Check>,
         trace: Trace,
@@ -191,19 +120,18 @@ impl<'p> World<'p> {
                 What::Operation(it) => Some((it.number, (event.at_us, it))),
                 What::Fault(_) => None,
             })
+            .chain(last.iter().map(|it| (it.number, (0, it))))
             .collect();
         let auditor = Auditor::new(plan, checks, clocks.clone());
         Self {
             plan,
             operations,
+            last,
             program: program.clone(),
             plugin: Arc::new(plugin),
             tokens: (0..profile.tenants).map(wire::token).collect(),
             time,
-            coming: BinaryHeap::new(),
-            things: Vec::new(),
-            free: Vec::new(),
-            last_order: 0,
+            agenda: Agenda::default(),
             engine: Engine::new(Model::new(STORE)),
             gateways: clocks.into_iter().map(Gateway::new).collect(),
             seats: Vec::new(),
@@ -293,38 +221,19 @@ impl<'p> World<'p> {
     }
 
     fn expect(&mut self, after_us: u64, thing: Coming) {
-        let due_us = self.now_us() + after_us;
-        self.last_order += 1;
-        let slot = self.free.pop().unwrap_or(self.things.len());
-        match self.things.get_mut(slot) {
-            Some(place) => *place = Some(thing),
-            None => self.things.push(Some(thing)),
-        }
-        self.coming.push(Reverse((due_us, self.last_order, slot)));
+        self.agenda.add(self.now_us() + after_us, thing);
     }
 
     /// Lets everything happen up to this moment.
     fn run_until(&mut self, until_us: u64) {
-        while let Some(&Reverse((due_us, _, _))) = self.coming.peek()
-            && due_us <= until_us
-            && !self.is_over()
+        while !self.is_over()
+            && let Some((due_us, thing)) = self.agenda.next_until(until_us)
         {
-            self.step();
+            self.time.move_to(due_us.max(self.now_us()));
+            self.happen(thing);
+            self.look_for_hanging();
         }
         self.time.move_to(until_us.max(self.now_us()));
-    }
-
-    fn step(&mut self) {
-        let Some(Reverse((due_us, _, slot))) = self.coming.pop() else {
-            return;
-        };
-        self.time.move_to(due_us.max(self.now_us()));
-        let thing = self.things.get_mut(slot).and_then(Option::take);
-        self.free.push(slot);
-        if let Some(thing) = thing {
-            self.happen(thing);
-        }
-        self.look_for_hanging();
     }
 
     fn happen(&mut self, thing: Coming) {
@@ -379,39 +288,6 @@ impl<'p> World<'p> {
                 if let Some(&(at_us, operation)) = self.operations.get(&number) {
                     self.ask(operation, at_us, attempt);
                 }
-            }
-        }
-    }
-
-    /// Says so when a request has waited too long.
-    fn look_for_hanging(&mut self) {
-        let now_us = self.now_us();
-        for lists in [false, true] {
-            let bound_us = if lists { LIST_PATIENCE_US } else { PATIENCE_US };
-            loop {
-                let queue = if lists {
-                    &mut self.lists_waiting
-                } else {
-                    &mut self.waiting
-                };
-                let Some(&(asked_us, seat, stream, open)) = queue.front() else {
-                    break;
-                };
-                let waits = self.open.get(&(seat, stream)).filter(|it| it.name == open);
-                let Some(waits) = waits else {
-                    queue.pop_front();
-                    continue;
-                };
-                if now_us > asked_us + bound_us {
-                    let (number, account) = (waits.asked.number, waits.asked.account);
-                    let words = format!(
-                        "operation {number} has waited for {} ms without an answer",
-                        (now_us - asked_us) / 1000
-                    );
-                    self.auditor
-                        .violated(Check::Answered, now_us, Some(account), words);
-                }
-                break;
             }
         }
     }

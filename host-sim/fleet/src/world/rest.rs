@@ -31,6 +31,9 @@ impl World<'_> {
     pub(super) fn rest(&mut self) {
         for seat in &mut self.seats {
             seat.fates.clear();
+            if let Some(vm) = seat.vm.as_mut() {
+                vm.trap_never();
+            }
         }
         let end_us = self.now_us() + SETTLING_US;
         while (!self.open.is_empty() || self.pausing > 0)
@@ -48,7 +51,9 @@ impl World<'_> {
             );
             self.auditor.violated(Check::Answered, now_us, None, words);
         }
-        self.run_until(now_us + QUIET_US);
+        self.check_that_some_was_done();
+        self.last_reads();
+        self.run_until(self.now_us() + QUIET_US);
         if self.is_over() {
             return;
         }
@@ -64,9 +69,6 @@ impl World<'_> {
             let seat = &mut self.seats[place];
             if seat.vm.is_none() {
                 continue;
-            }
-            if let Some(vm) = seat.vm.as_mut() {
-                vm.trap_never();
             }
             let stays = match seat.draining {
                 Draining::Ending => true,

@@ -1,8 +1,8 @@
 //! Lies in what is committed.
 
-use ledger::{Description, EntryKind, Points, Record, State, Take};
+use ledger::{AccountParts, Description, EntryKind, Points, Record, State, Take};
 
-use super::scene::{ACCOUNT, ADD, BOUNDED, REDEEM, Scene, adds, answer, done, from_engine};
+use super::scene::{ADD, BOUNDED, REDEEM, Scene, adds, answer, done, from_engine, key};
 use crate::audit::Answer;
 use crate::checks::Check;
 use crate::named::Set;
@@ -59,18 +59,7 @@ fn a_lot_that_is_used_out_of_turn() {
     other.pass(5);
     other.state = scene.state.clone();
     assert_ne!(before, scene.state);
-    let record = other.changed(|parts| {
-        let thirty = Points::new(30).expect("points");
-        if let Some(EntryKind::Redeemed { takes }) = parts.entries.last_mut().map(|it| &mut it.kind)
-        {
-            *takes = vec![Take {
-                lot: 2,
-                points: thirty,
-            }];
-        }
-        parts.lots[0].remaining = Points::new(100).expect("points");
-        parts.lots[1].remaining = Points::new(70).expect("points");
-    });
+    let record = other.changed(out_of_turn);
     other.holds(&record);
     other.finds(Check::Fold);
 }
@@ -79,12 +68,7 @@ fn a_lot_that_is_used_out_of_turn() {
 fn a_document_that_is_none() {
     let mut scene = Scene::of(&adds(1));
     scene.goes_well(1);
-    let key = format!(
-        "/points/1/account/{}/123/{}",
-        ACCOUNT.tenant_name(),
-        ACCOUNT.customer_name()
-    );
-    scene.puts(&key, b"\xff".to_vec());
+    scene.puts(&key(), b"\xff".to_vec());
     scene.finds(Check::Fold);
 }
 
@@ -184,49 +168,81 @@ fn an_entry_of_another_account() {
 /// Each is wrong in one way, and nobody wants to know: what follows is right, and must be found right.
 #[test]
 fn what_follows_on_what_nobody_wants_to_know_is_judged_by_what_is_there() {
-    type Change = fn(&mut ledger::AccountParts);
-    let cases: [(Check, Change); 4] = [
-        (Check::Fold, |parts| {
-            let balance = Points::new(101).expect("points");
-            parts.entries[0].balance_after = balance;
-        }),
-        (Check::History, |parts| {
-            let other = Description::new("o2").expect("a text");
-            parts.entries[0].description = Some(other);
-        }),
-        (Check::Isolation, |parts| {
-            let none = Description::new("of nobody").expect("a text");
-            parts.entries[1].description = Some(none);
-        }),
-        (Check::Acknowledged, |parts| {
-            let one_more = Points::new(101).expect("points");
-            parts.entries[1].points = one_more;
-        }),
+    type Lie = fn(&mut Scene) -> Record;
+    let cases: [(Check, Lie, u64); 4] = [
+        (
+            Check::Fold,
+            |scene| {
+                scene.decides(3, 3);
+                scene.changed(out_of_turn)
+            },
+            170,
+        ),
+        (
+            Check::History,
+            |scene| {
+                scene.decides(3, 3);
+                let other = Description::new("o2").expect("a text");
+                scene.changed(|parts| parts.entries[0].description = Some(other))
+            },
+            170,
+        ),
+        (
+            Check::Isolation,
+            |scene| {
+                scene.decides(3, 3);
+                let none = Description::new("of nobody").expect("a text");
+                scene.changed(|parts| parts.entries[2].description = Some(none))
+            },
+            170,
+        ),
+        (
+            Check::Acknowledged,
+            |scene| {
+                scene.operations[2].kind = Kind::Redeem { points: 31 };
+                scene.decides(3, 3)
+            },
+            169,
+        ),
     ];
-    for (check, change) in cases {
+    for (check, lie, balance) in cases {
         for is_wanted in [true, false] {
             let mut scene = Scene::of(&[
                 (ADD, Name::Id(1)),
                 (ADD, Name::Id(2)),
+                (REDEEM, Name::Id(3)),
                 (BOUNDED, Name::Nothing),
             ]);
             if !is_wanted {
                 scene.auditor.checks = Set::all().without(&[check]);
             }
             scene.goes_well(1);
-            let asked = scene.asks(2);
+            scene.goes_well(2);
+            let asked = scene.asks(3);
             scene.pass(5);
-            scene.decides(2, 2);
-            let record = scene.changed(change);
+            let record = lie(&mut scene);
             let revision = scene.holds(&record);
             scene.pass(5);
             scene.is_told(&asked, &done(revision));
-            let read = scene.asks(3);
-            scene.is_told(&read, &from_engine(200));
+            let read = scene.asks(4);
+            scene.is_told(&read, &from_engine(balance));
             match is_wanted {
                 true => scene.finds(check),
                 false => scene.finds_nothing(),
             }
         }
     }
+}
+
+/// The newest entry takes from the second lot, before the first.
+fn out_of_turn(parts: &mut AccountParts) {
+    let points = |it| Points::new(it).expect("points");
+    if let Some(EntryKind::Redeemed { takes }) = parts.entries.last_mut().map(|it| &mut it.kind) {
+        *takes = vec![Take {
+            lot: 2,
+            points: points(30),
+        }];
+    }
+    parts.lots[0].remaining = points(100);
+    parts.lots[1].remaining = points(70);
 }

@@ -2,5 +2,6 @@
 
 mod answers;
 mod changes;
+mod memory;
 mod reads;
 mod scene;

@@ -1,11 +1,11 @@
 //! A world made up by hand: one account that the ledger itself writes, and an auditor that is shown and told things.
 
 use engine_model::{Method, Model};
-use etcd_wire::{PutRequest, RequestOp, TxnRequest, request_op};
+use etcd_wire::{DeleteRangeRequest, PutRequest, RequestOp, TxnRequest, request_op};
 use gateway::accounts::document;
 use ledger::{
     Account as Held, AccountParts, Applied, Description, EntryId, Fingerprint, Identity, Looked,
-    NewLot, OperationMark, Points, Record, Redemption, State, Timestamp, apply,
+    NewLot, OperationMark, Points, Record, Redemption, Segment, State, Timestamp, apply,
 };
 use prost::Message as _;
 
@@ -35,6 +35,8 @@ pub(super) struct Scene {
     pub(super) time: Time,
     pub(super) clock: GatewayClock,
     pub(super) state: State,
+    /// What has left the account's document.
+    pub(super) segments: Vec<Segment>,
     pub(super) operations: Vec<Operation>,
 }
 
@@ -84,6 +86,7 @@ impl Scene {
             time,
             clock,
             state: State::Absent,
+            segments: Vec::new(),
             operations,
         };
         scene.pass(1_000);
@@ -125,15 +128,27 @@ impl Scene {
             value: value.into(),
             ..PutRequest::default()
         };
+        self.writes(request_op::Request::RequestPut(put))
+    }
+
+    pub(super) fn removes(&mut self, key: &str) -> i64 {
+        let key = DeleteRangeRequest {
+            key: key.to_owned().into(),
+            ..DeleteRangeRequest::default()
+        };
+        self.writes(request_op::Request::RequestDeleteRange(key))
+    }
+
+    fn writes(&mut self, write: request_op::Request) -> i64 {
         let request = TxnRequest {
             success: vec![RequestOp {
-                request: Some(request_op::Request::RequestPut(put)),
+                request: Some(write),
             }],
             ..TxnRequest::default()
         };
         let before = self.model.revision();
         let message = request.encode_to_vec().into();
-        self.model.execute(Method::Txn, message).expect("a put");
+        self.model.execute(Method::Txn, message).expect("a write");
         let changes: Vec<_> = self.model.changes_after(before).cloned().collect();
         for change in &changes {
             self.auditor.committed(change, self.time.now_us());
@@ -142,9 +157,7 @@ impl Scene {
     }
 
     pub(super) fn holds(&mut self, record: &Record) -> i64 {
-        let (tenant, customer) = (ACCOUNT.tenant_name(), ACCOUNT.customer_name());
-        let key = format!("/points/1/account/{tenant}/123/{customer}");
-        self.puts(&key, document::encode(record))
+        self.puts(&key(), document::encode(record))
     }
 
     /// The engine does this operation, as it should.
@@ -163,7 +176,10 @@ impl Scene {
         let operation = ledger_operation(&self.operations[number as usize - 1], id);
         let now_ms = START_MS + (self.time.now_us() / 1000).cast_signed();
         let now = Timestamp::from_millis(now_ms).expect("a time");
-        let looked = Looked::nothing(&operation);
+        let mut looked = Looked::nothing(&operation);
+        for segment in &self.segments {
+            looked.look_through(segment).expect("in their order");
+        }
         let applied = apply(&self.state, &operation, &looked, now).expect("not refused");
         let Applied::Changed(record) = applied else {
             panic!("{applied:?}");
@@ -217,6 +233,18 @@ impl Scene {
         self.auditor.finish(self.time.now_us());
         assert_eq!(self.auditor.take_violation(), None);
     }
+}
+
+/// The key of the account's document.
+pub(super) fn key() -> String {
+    let (tenant, customer) = (ACCOUNT.tenant_name(), ACCOUNT.customer_name());
+    format!("/points/1/account/{tenant}/123/{customer}")
+}
+
+/// The key of a segment of the account.
+pub(super) fn segment_key(generation: u64, first: u64) -> String {
+    let (tenant, customer) = (ACCOUNT.tenant_name(), ACCOUNT.customer_name());
+    format!("/points/1/history/{tenant}/123/{customer}/{generation}/{first}")
 }
 
 pub(super) fn ledger_operation(operation: &Operation, id: u32) -> ledger::Operation {
