@@ -9,8 +9,9 @@ mod members;
 
 use std::time::{Duration, Instant};
 
+use testbed::Chance;
+
 use crate::board::{Count, Gaps};
-use crate::chance::Chance;
 use crate::live::Live;
 use crate::stage::{Stage, pause};
 use crate::world::World;
