@@ -18,6 +18,8 @@ use crate::world::World;
 
 /// Between two faults everything works for so long.
 const CALM: Duration = Duration::from_millis(1500);
+/// Between two looks at whether something has come to pass.
+const LOOK: Duration = Duration::from_millis(20);
 /// The plan's part of the run's chance.
 const PART: u64 = 0;
 
@@ -201,4 +203,16 @@ impl<'a> Scene<'a> {
             Fault::CutLeaderFromGateways => self.cut_leader_from_gateways(),
         }
     }
+}
+
+/// Whether it came to that within the bound.
+fn wait_at_most(bound: Duration, condition: impl Fn() -> bool) -> anyhow::Result<bool> {
+    let begun = Instant::now();
+    while !condition() {
+        if begun.elapsed() >= bound {
+            return Ok(false);
+        }
+        pause(LOOK)?;
+    }
+    Ok(true)
 }
