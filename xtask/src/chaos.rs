@@ -52,7 +52,10 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     progress(&format!("the seed is {}", plan.seed));
     let report = chaos::run(&plan)?;
     println!("{}", report.table());
-    ensure!(report.is_clean(), "something is wrong, see the table");
+    ensure!(
+        report.is_clean(),
+        "something is wrong or failed, see the table"
+    );
     Ok(())
 }
 
