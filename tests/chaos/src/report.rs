@@ -67,6 +67,14 @@ impl Report {
         self.rows().values().map(|row| row.times).sum()
     }
 
+    /// The kinds of faults that were not drawn at all.
+    #[must_use]
+    pub fn not_drawn(&self) -> Vec<&'static str> {
+        let is_drawn = |fault| self.faults.iter().any(|injected| injected.fault == fault);
+        let missing = Fault::ALL.into_iter().filter(|fault| !is_drawn(*fault));
+        missing.map(Fault::words).collect()
+    }
+
     /// The table; when something was wrong also what, the plan of faults and where the logs are.
     #[must_use]
     pub fn table(&self) -> String {
@@ -296,5 +304,12 @@ mod tests {
         assert!(report(0, None).table().contains("nothing lost"));
         assert!(!report(1, None).is_clean());
         assert!(report(1, None).table().contains("WRONG: 1 findings"));
+    }
+
+    #[test]
+    fn kinds_that_were_not_drawn_are_named() {
+        let missing = report(0, None).not_drawn();
+        assert_eq!(missing.len(), Fault::ALL.len() - 1);
+        assert!(!missing.contains(&Fault::KillLeader.words()));
     }
 }

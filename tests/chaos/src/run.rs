@@ -33,6 +33,8 @@ const TRAP_WORDS: [&str; 2] = ["Uncaught RuntimeError", "panicked at"];
 pub struct Plan {
     /// For how long clients work and faults are injected. The last fault may end later.
     pub duration: Duration,
+    /// How many whole rounds of faults there are at least, each of every kind once, however long they take.
+    pub rounds: usize,
     /// From which it follows who does what, and in which order faults come.
     pub seed: u64,
     /// How many clients work at the same time; at least 1.
@@ -139,7 +141,7 @@ impl Run {
         let clients = start_clients(&self.runtime, world, plan.seed);
         let end = Instant::now() + plan.duration;
         let mut scene = Scene::new(stage, world, live, plan.seed, self.hold);
-        let played = scene.play(end, &mut begun.faults);
+        let played = scene.play(end, plan.rounds, &mut begun.faults);
         world.board.end();
         self.runtime.block_on(finish(clients, world));
         begun.lasted = world.board.now();
