@@ -41,6 +41,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     progress(&format!("etcd is {}", testbed::tools::etcd()?.display()));
     let plan = Plan {
         duration: Duration::from_secs(60 * u64::from(options.minutes)),
+        rounds: 0,
         seed: options.seed.unwrap_or_else(some_seed),
         clients: usize::from(options.clients),
         links: if options.relays {
@@ -52,7 +53,10 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     progress(&format!("the seed is {}", plan.seed));
     let report = chaos::run(&plan)?;
     println!("{}", report.table());
-    ensure!(report.is_clean(), "something is wrong, see the table");
+    ensure!(
+        report.is_clean(),
+        "something is wrong or failed, see the table"
+    );
     Ok(())
 }
 

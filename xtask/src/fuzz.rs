@@ -51,7 +51,7 @@ pub struct Options {
     /// Only list the targets.
     #[arg(long)]
     list: bool,
-    /// Instead of looking for more, put the fewest inputs that reach all that was reached into the committed corpus.
+    /// Instead of looking for more, put the fewest inputs that reach most of what was reached into the committed corpus.
     #[arg(long)]
     minimise: bool,
 }
@@ -204,7 +204,8 @@ impl Fuzzer {
         Ok(())
     }
 
-    /// Puts the fewest inputs that reach what all known ones reach in the place of the committed ones.
+    /// Puts the fewest inputs that reach what all known ones reach, or as many of them as a corpus may have, in the place of
+    /// the committed ones.
     fn minimise(&self, target: &Target) -> anyhow::Result<()> {
         let committed = self.committed.join("corpus").join(&target.name);
         let own = self.directory("corpus", &target.name)?;

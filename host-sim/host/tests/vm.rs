@@ -140,7 +140,7 @@ fn an_allowed_pause_shows_each_part_with_all_that_came_before() {
         body_of(&vm.take_effects()),
         "headers end=false\nbody size=7 read=7 end=true\nheaders still 0"
     );
-    assert_eq!(vm.open_streams(), [], "answered, logged, deleted");
+    assert_eq!(vm.open_streams(), [0_u32; 0], "answered, logged, deleted");
 }
 
 #[test]

@@ -11,10 +11,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use testbed::Chance;
+
 use crate::GATEWAYS;
 use crate::board::{Board, Count};
 use crate::books::{Book, Effect};
-use crate::chance::Chance;
 use crate::connection::Connection;
 use crate::world::World;
 

@@ -68,12 +68,15 @@ impl SmallDisk {
         Ok(filled)
     }
 
-    /// Gives the room back.
+    /// Gives the room back, if any was taken.
     ///
     /// # Errors
     /// When the file cannot be removed.
     pub(crate) fn empty(&self) -> std::io::Result<()> {
-        std::fs::remove_file(self.filler())
+        match std::fs::remove_file(self.filler()) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
     }
 
     fn filler(&self) -> PathBuf {

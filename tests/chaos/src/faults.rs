@@ -9,14 +9,17 @@ mod members;
 
 use std::time::{Duration, Instant};
 
+use testbed::Chance;
+
 use crate::board::{Count, Gaps};
-use crate::chance::Chance;
 use crate::live::Live;
 use crate::stage::{Stage, pause};
 use crate::world::World;
 
 /// Between two faults everything works for so long.
 const CALM: Duration = Duration::from_millis(1500);
+/// Between two looks at whether something has come to pass.
+const LOOK: Duration = Duration::from_millis(20);
 /// The plan's part of the run's chance.
 const PART: u64 = 0;
 
@@ -56,6 +59,13 @@ impl Fault {
         Self::CutGatewayOff,
         Self::CutLeaderFromGateways,
     ];
+
+    /// All of them once, in an order of chance.
+    fn round(chance: &mut Chance) -> [Self; Self::ALL.len()] {
+        let mut round = Self::ALL;
+        chance.shuffle(&mut round);
+        round
+    }
 
     /// For the table.
     pub(crate) fn words(self) -> &'static str {
@@ -128,18 +138,21 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// Injects faults of all kinds in turn, each round in another order, until `end`; `done` is told each of them, also
-    /// the one after which something did not work again.
+    /// Injects faults of all kinds in turn, each round in another order, until `end`, and for `rounds` whole rounds at
+    /// least; `done` is told each of them, also the one after which something did not work again.
     ///
     /// # Errors
     /// When something does not work again, cannot be done that should, or this process is to end.
-    pub(crate) fn play(&mut self, end: Instant, done: &mut Vec<Injected>) -> anyhow::Result<()> {
+    pub(crate) fn play(
+        &mut self,
+        end: Instant,
+        rounds: usize,
+        done: &mut Vec<Injected>,
+    ) -> anyhow::Result<()> {
         pause(CALM)?;
-        loop {
-            let mut round = Fault::ALL;
-            self.chance.shuffle(&mut round);
-            for fault in round {
-                if Instant::now() >= end {
+        for number in 0.. {
+            for fault in Fault::round(&mut self.chance) {
+                if number >= rounds && Instant::now() >= end {
                     return Ok(());
                 }
                 self.inject(fault, done)?;
@@ -147,6 +160,7 @@ impl<'a> Scene<'a> {
                 pause(CALM)?;
             }
         }
+        Ok(())
     }
 
     fn inject(&mut self, fault: Fault, done: &mut Vec<Injected>) -> anyhow::Result<()> {
@@ -199,5 +213,37 @@ impl<'a> Scene<'a> {
             Fault::CutGatewayOff => self.cut_gateway_off(),
             Fault::CutLeaderFromGateways => self.cut_leader_from_gateways(),
         }
+    }
+}
+
+/// Whether it came to that within the bound.
+fn wait_at_most(bound: Duration, condition: impl Fn() -> bool) -> anyhow::Result<bool> {
+    let begun = Instant::now();
+    while !condition() {
+        if begun.elapsed() >= bound {
+            return Ok(false);
+        }
+        pause(LOOK)?;
+    }
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_round_has_every_kind_once_whatever_the_seed() {
+        let mut orders = std::collections::BTreeSet::new();
+        for seed in 0..100 {
+            let mut chance = Chance::new(seed, PART);
+            for _ in 0..3 {
+                let mut round = Fault::round(&mut chance);
+                orders.insert(round);
+                round.sort_unstable();
+                assert_eq!(round, Fault::ALL, "seed {seed}");
+            }
+        }
+        assert_eq!(orders.len(), 300, "the same order twice");
     }
 }

@@ -7,7 +7,6 @@
 
 mod board;
 mod books;
-mod chance;
 mod client;
 mod connection;
 mod disk;

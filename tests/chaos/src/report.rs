@@ -22,8 +22,12 @@ pub struct Report {
     pub(crate) hold: Duration,
     pub(crate) faults: Vec<Injected>,
     pub(crate) counts: Counts,
-    pub(crate) settled: usize,
-    pub(crate) verified: Verified,
+    /// How many operations were settled at the end; none when it did not come to that.
+    pub(crate) settled: Option<usize>,
+    /// None when it did not come to that.
+    pub(crate) verified: Option<Verified>,
+    /// The step at which the run ended early.
+    pub(crate) failure: Option<String>,
     pub(crate) found: u64,
     pub(crate) findings: Vec<String>,
     pub(crate) logs: Vec<PathBuf>,
@@ -45,10 +49,10 @@ struct Row {
 }
 
 impl Report {
-    /// Whether nothing was wrong.
+    /// Whether it came to its end and nothing was wrong.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        self.found == 0
+        self.found == 0 && self.failure.is_none()
     }
 
     /// How many operations were acknowledged.
@@ -61,6 +65,14 @@ impl Report {
     #[must_use]
     pub fn injected(&self) -> u64 {
         self.rows().values().map(|row| row.times).sum()
+    }
+
+    /// The kinds of faults that were not drawn at all.
+    #[must_use]
+    pub fn not_drawn(&self) -> Vec<&'static str> {
+        let is_drawn = |fault| self.faults.iter().any(|injected| injected.fault == fault);
+        let missing = Fault::ALL.into_iter().filter(|fault| !is_drawn(*fault));
+        missing.map(Fault::words).collect()
     }
 
     /// The table; when something was wrong also what, the plan of faults and where the logs are.
@@ -90,7 +102,7 @@ impl Report {
         lines.push(String::new());
         lines.extend(self.figures());
         lines.push(String::new());
-        lines.push(self.verdict());
+        lines.extend(self.verdict());
         if !self.is_clean() {
             lines.extend(self.findings.iter().map(|what| format!("  {what}")));
             lines.push(format!("seed {}; the plan of faults:", self.seed));
@@ -147,6 +159,7 @@ impl Report {
                 of(Count::Unknown),
                 of(Count::LeftOpen),
                 self.settled
+                    .map_or("none".to_owned(), |settled| settled.to_string())
             ),
             format!(
                 "no answer   503: {}, nobody there: {}, cut off: {}, silent: {}",
@@ -162,27 +175,33 @@ impl Report {
                 of(Count::SessionReads),
                 of(Count::StrictReads)
             ),
-            format!(
-                "at the end  {} entries of {} accounts are the {} operations that were acknowledged, each once, through both \
-                 Envoys, from copies and engine; {} documents alike in {MEMBERS} members",
-                self.verified.entries,
-                self.verified.accounts,
-                self.verified.acknowledged,
-                self.verified.documents
-            ),
+            match self.verified {
+                Some(verified) => format!(
+                    "at the end  {} entries of {} accounts are the {} operations that were acknowledged, each once, through both \
+                     Envoys, from copies and engine; {} documents alike in {MEMBERS} members",
+                    verified.entries, verified.accounts, verified.acknowledged, verified.documents
+                ),
+                None => {
+                    "at the end  accounts were not checked: the run did not come to that".to_owned()
+                }
+            },
         ]
     }
 
-    fn verdict(&self) -> String {
-        match self.found {
-            0 => "nothing lost, nothing doubled, nothing older than promised".to_owned(),
-            found => format!("WRONG: {found} findings"),
+    fn verdict(&self) -> Vec<String> {
+        let found = (self.found > 0).then(|| format!("WRONG: {} findings", self.found));
+        let failure = self.failure.as_ref();
+        let failed = failure.map(|failure| format!("FAILED: the run ended early: {failure}"));
+        let mut lines: Vec<String> = failed.into_iter().chain(found).collect();
+        if lines.is_empty() {
+            lines.push("nothing lost, nothing doubled, nothing older than promised".to_owned());
         }
+        lines
     }
 }
 
 /// What was done, when and to whom.
-pub(crate) fn plan_of(faults: &[Injected]) -> String {
+fn plan_of(faults: &[Injected]) -> String {
     let lines = faults.iter().map(|injected| {
         let words = match &injected.outcome {
             Outcome::Done(words) => words.clone(),
@@ -223,4 +242,74 @@ fn line(fault: Fault, row: &Row) -> String {
         row.unanswered,
         said.collect::<Vec<_>>().join("; ")
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(found: u64, failure: Option<&str>) -> Report {
+        let fault = Injected {
+            fault: Fault::KillLeader,
+            outcome: Outcome::Done("member-2".to_owned()),
+            begun: Duration::from_secs(3),
+            lasted: Duration::from_secs(6),
+            gaps: Gaps::default(),
+            unavailable: 5,
+            unanswered: 0,
+        };
+        Report {
+            seed: 17,
+            clients: 4,
+            lasted: Duration::from_secs(9),
+            hold: Duration::from_secs(2),
+            faults: vec![fault],
+            counts: Counts::default(),
+            settled: failure.is_none().then_some(0),
+            verified: failure.is_none().then(Verified::default),
+            failure: failure.map(str::to_owned),
+            found,
+            findings: (0..found).map(|it| format!("finding-{it}")).collect(),
+            logs: vec!["member-1.log".into()],
+            network: "relays".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_run_that_ends_early_is_not_clean_and_tells_all_that_it_knows() {
+        let failed = report(2, Some("not whole again"));
+        assert!(!failed.is_clean());
+        let table = failed.table();
+        for words in [
+            "FAILED: the run ended early: not whole again",
+            "WRONG: 2 findings",
+            "finding-0",
+            "finding-1",
+            "seed 17; the plan of faults:",
+            "kill -9 of the leader: member-2",
+            "accounts were not checked",
+            "member-1.log",
+        ] {
+            assert!(table.contains(words), "no {words:?} in\n{table}");
+        }
+        assert!(!table.contains("nothing lost"), "{table}");
+        let without_findings = report(0, Some("interrupted"));
+        assert!(!without_findings.is_clean());
+        assert!(!without_findings.table().contains("nothing lost"));
+    }
+
+    #[test]
+    fn only_a_run_that_ends_without_findings_is_clean() {
+        assert!(report(0, None).is_clean());
+        assert!(report(0, None).table().contains("nothing lost"));
+        assert!(!report(1, None).is_clean());
+        assert!(report(1, None).table().contains("WRONG: 1 findings"));
+    }
+
+    #[test]
+    fn kinds_that_were_not_drawn_are_named() {
+        let missing = report(0, None).not_drawn();
+        assert_eq!(missing.len(), Fault::ALL.len() - 1);
+        assert!(!missing.contains(&Fault::KillLeader.words()));
+    }
 }

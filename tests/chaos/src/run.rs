@@ -33,6 +33,8 @@ const TRAP_WORDS: [&str; 2] = ["Uncaught RuntimeError", "panicked at"];
 pub struct Plan {
     /// For how long clients work and faults are injected. The last fault may end later.
     pub duration: Duration,
+    /// How many whole rounds of faults there are at least, each of every kind once, however long they take.
+    pub rounds: usize,
     /// From which it follows who does what, and in which order faults come.
     pub seed: u64,
     /// How many clients work at the same time; at least 1.
@@ -44,23 +46,20 @@ pub struct Plan {
 /// Runs the plan.
 ///
 /// # Errors
-/// When something cannot be started or asked, or this process is to end. What is found wrong is no error but in the report.
+/// When something cannot be started, or this process is to end before that is done. From then on a step that fails ends the
+/// run early and is in the report, with all that was seen and found until then; what is found wrong is in the report too.
 pub fn run(plan: &Plan) -> anyhow::Result<Report> {
     ensure!(plan.clients > 0, "at least one client is needed");
     let dir = directory(plan.seed)?;
-    let mut begun = Begun::default();
-    let outcome = played(plan, &dir, &mut begun);
-    let report = match outcome {
-        Ok(report) => report,
-        Err(error) => {
-            let faults = crate::report::plan_of(&begun.faults);
-            let logs = dir.display();
-            let seed = plan.seed;
-            return Err(error.context(format!(
-                "seed {seed}; faults so far:\n{faults}\nlogs are in {logs}\nthe run failed"
-            )));
-        }
-    };
+    let report = Run::start(plan, &dir)
+        .map(|run| run.report(plan))
+        .with_context(|| {
+            format!(
+                "seed {}; nothing was done yet; logs are in {}",
+                plan.seed,
+                dir.display()
+            )
+        })?;
     if report.is_clean() {
         // Logs of a run in which nothing was wrong are of no use.
         let _ = std::fs::remove_dir_all(&dir);
@@ -68,66 +67,101 @@ pub fn run(plan: &Plan) -> anyhow::Result<Report> {
     Ok(report)
 }
 
-/// What is known of a run that does not come to its end.
+/// Everything that runs.
+struct Run {
+    // Ended in this order.
+    live: Live,
+    stage: Stage,
+    world: Arc<World>,
+    runtime: Runtime,
+    hold: Duration,
+}
+
+/// How far it came.
 #[derive(Debug, Default)]
 struct Begun {
     faults: Vec<Injected>,
+    /// For how long clients worked.
+    lasted: Duration,
+    settled: Option<usize>,
+    verified: Option<Verified>,
 }
 
-fn played(plan: &Plan, dir: &Path, begun: &mut Begun) -> anyhow::Result<Report> {
-    let keys = DevKeys::shared()?;
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(CLIENT_THREADS)
-        .enable_all()
-        .build()
-        .context("start the clients' threads")?;
-    let mut stage = Stage::start(dir, &keys, plan.links, runtime.handle().clone())?;
-    let world = Arc::new(World::new(stage.addresses()?, &keys, plan.clients)?);
-    let live = Live::start(Arc::clone(&world));
-    stage.wait_until_whole(&world)?;
-
-    let clients = start_clients(&runtime, &world, plan.seed);
-    let hold = if plan.duration >= LONG_RUN {
-        LONG_HOLD
-    } else {
-        SHORT_HOLD
-    };
-    let end = Instant::now() + plan.duration;
-    let mut scene = Scene::new(&mut stage, &world, &live, plan.seed, hold);
-    let played = scene.play(end, &mut begun.faults);
-    world.board.end();
-    runtime.block_on(finish(clients, &world));
-    let lasted = world.board.now();
-    played?;
-
-    live.doing("settling what is unknown");
-    stage.wait_until_whole(&world)?;
-    let settled = runtime.block_on(verify::settle(&world));
-    live.doing("checking every account");
-    let verified = runtime.block_on(verify::accounts(&world));
-    let documents = verify::compare_documents(&stage.members.addresses(), &world)?;
-    for gateway in 0..GATEWAYS {
-        stage.check_vms(gateway, &world)?;
+impl Run {
+    fn start(plan: &Plan, dir: &Path) -> anyhow::Result<Self> {
+        let keys = DevKeys::shared()?;
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(CLIENT_THREADS)
+            .enable_all()
+            .build()
+            .context("start the clients' threads")?;
+        let mut stage = Stage::start(dir, &keys, plan.links, runtime.handle().clone())?;
+        let world = Arc::new(World::new(stage.addresses()?, &keys, plan.clients)?);
+        let live = Live::start(Arc::clone(&world));
+        stage.wait_until_whole(&world)?;
+        Ok(Self {
+            live,
+            stage,
+            world,
+            runtime,
+            hold: match plan.duration >= LONG_RUN {
+                true => LONG_HOLD,
+                false => SHORT_HOLD,
+            },
+        })
     }
-    look_for_traps(&mut stage, &world);
-    drop(live);
-    Ok(Report {
-        seed: plan.seed,
-        clients: plan.clients,
-        lasted,
-        hold,
-        faults: std::mem::take(&mut begun.faults),
-        counts: world.board.counts(),
-        settled,
-        verified: Verified {
+
+    /// Plays and checks, and tells what came of it, also when a step failed on the way.
+    fn report(mut self, plan: &Plan) -> Report {
+        let mut begun = Begun::default();
+        let failure = self.play(plan, &mut begun).err();
+        look_for_traps(&mut self.stage, &self.world);
+        let board = &self.world.board;
+        Report {
+            seed: plan.seed,
+            clients: plan.clients,
+            lasted: begun.lasted,
+            hold: self.hold,
+            faults: begun.faults,
+            counts: board.counts(),
+            settled: begun.settled,
+            verified: begun.verified,
+            failure: failure.map(|error| format!("{error:#}")),
+            found: board.found(),
+            findings: board.findings(),
+            logs: self.stage.logs(),
+            network: self.stage.network.words(),
+        }
+    }
+
+    fn play(&mut self, plan: &Plan, begun: &mut Begun) -> anyhow::Result<()> {
+        let Self {
+            live, stage, world, ..
+        } = self;
+        let clients = start_clients(&self.runtime, world, plan.seed);
+        let end = Instant::now() + plan.duration;
+        let mut scene = Scene::new(stage, world, live, plan.seed, self.hold);
+        let played = scene.play(end, plan.rounds, &mut begun.faults);
+        world.board.end();
+        self.runtime.block_on(finish(clients, world));
+        begun.lasted = world.board.now();
+        played?;
+
+        live.doing("settling what is unknown");
+        stage.wait_until_whole(world)?;
+        begun.settled = Some(self.runtime.block_on(verify::settle(world)));
+        live.doing("checking every account");
+        let verified = self.runtime.block_on(verify::accounts(world));
+        let documents = verify::compare_documents(&stage.members.addresses(), world)?;
+        begun.verified = Some(Verified {
             documents,
             ..verified
-        },
-        found: world.board.found(),
-        findings: world.board.findings(),
-        logs: stage.logs(),
-        network: stage.network.words(),
-    })
+        });
+        for gateway in 0..GATEWAYS {
+            stage.check_vms(gateway, world)?;
+        }
+        Ok(())
+    }
 }
 
 fn start_clients(runtime: &Runtime, world: &Arc<World>, seed: u64) -> JoinSet<()> {

@@ -33,13 +33,13 @@ const LONG: Duration = Duration::from_secs(120);
 
 #[test]
 fn bodies_and_heads_byte_by_byte_in_envoy() {
-    in_patient_envoy(Bounds::USUAL, hostile::slow::dribble);
+    in_patient_envoy(Bounds::SMALL, hostile::slow::dribble);
 }
 
 #[test]
 fn bodies_and_heads_byte_by_byte_in_host_sim() {
     let on = Combination::HOST_SIM_EMBEDDED;
-    run(withstand(on, Bounds::USUAL, hostile::slow::dribble));
+    run(withstand(on, Bounds::SMALL, hostile::slow::dribble));
 }
 
 #[test]
@@ -47,53 +47,53 @@ fn bodies_and_heads_that_never_end() {
     run(async {
         let on = Combination::ENVOY_EMBEDDED;
         let stack = stage(on, |gateway| gateway.patience(SHORT));
-        withstand_on(stack, Bounds::USUAL.rounds(1), hostile::slow::hang).await;
+        withstand_on(stack, Bounds::SMALL.rounds(1), hostile::slow::hang).await;
     });
 }
 
 #[test]
 fn clients_that_reset_their_requests() {
-    in_envoy(Bounds::USUAL, hostile::leaving::requests);
+    in_envoy(Bounds::SMALL, hostile::leaving::requests);
 }
 
 #[test]
 fn clients_that_leave_in_the_middle_of_an_answer() {
-    in_envoy(Bounds::USUAL, hostile::leaving::answers);
+    in_envoy(Bounds::SMALL, hostile::leaving::answers);
 }
 
 #[test]
 fn floods_over_http2() {
-    in_envoy(Bounds::USUAL, hostile::floods::all);
+    in_envoy(Bounds::LARGE, hostile::floods::all);
 }
 
 #[test]
 fn windows_that_stay_shut() {
-    in_patient_envoy(Bounds::USUAL, hostile::windows::shut);
+    in_patient_envoy(Bounds::LARGE, hostile::windows::shut);
 }
 
 #[test]
 fn pipelined_requests() {
-    in_envoy(Bounds::USUAL.rounds(1), hostile::pipelining::pipeline);
+    in_envoy(Bounds::SMALL.rounds(1), hostile::pipelining::pipeline);
 }
 
 #[test]
 fn smuggled_requests() {
-    in_envoy(Bounds::USUAL.rounds(1), hostile::smuggling::shapes);
+    in_envoy(Bounds::SMALL.rounds(1), hostile::smuggling::shapes);
 }
 
 #[test]
 fn smuggled_requests_over_http2() {
-    in_envoy(Bounds::USUAL.rounds(1), hostile::downgrade::shapes);
+    in_envoy(Bounds::SMALL.rounds(1), hostile::downgrade::shapes);
 }
 
 #[test]
 fn giant_heads_and_paths() {
-    in_envoy(Bounds::USUAL, hostile::giants::all);
+    in_envoy(Bounds::SMALL, hostile::giants::all);
 }
 
 #[test]
 fn thousands_of_strangers() {
-    in_envoy(Bounds::USUAL.rounds(1), hostile::strangers::all);
+    in_envoy(Bounds::SMALL.rounds(1), hostile::strangers::all);
 }
 
 #[test]

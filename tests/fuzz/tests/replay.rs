@@ -62,22 +62,51 @@ fn seeds_and_corpus_reach_both_sides_of_a_parser() {
     }
 }
 
+/// The names of what is in a directory of this crate; none when it is not there.
+fn directories(kind: &str) -> BTreeSet<String> {
+    let Ok(entries) = std::fs::read_dir(target::root().join(kind)) else {
+        return BTreeSet::new();
+    };
+    let name = |entry: std::io::Result<std::fs::DirEntry>| {
+        let name = entry.expect("a directory").file_name();
+        name.into_string().expect("a name")
+    };
+    entries.map(name).collect()
+}
+
+/// The targets that the manual tells of: the first column of its table.
+fn documented() -> BTreeSet<String> {
+    let manual = target::root().join("../../docs/fuzzing.md");
+    let manual = std::fs::read_to_string(manual).expect("the manual");
+    let (_, section) = manual.split_once("\n## Targets\n").expect("its table");
+    let section = section.split("\n## ").next().unwrap_or_default();
+    let names = section.lines().filter_map(|line| {
+        let (name, _) = line.strip_prefix("| `")?.split_once("` |")?;
+        Some(name.to_owned())
+    });
+    names.collect()
+}
+
+#[test]
+fn targets_corpora_and_the_manual_name_the_same() {
+    let targets: BTreeSet<String> = TARGETS.iter().map(|it| it.name.to_owned()).collect();
+    assert_eq!(targets.len(), TARGETS.len(), "a name is there twice");
+    assert_eq!(documented(), targets, "docs/fuzzing.md and the targets");
+    assert_eq!(directories("corpus"), targets, "corpora and the targets");
+}
+
 #[test]
 fn what_is_committed_is_small_and_belongs_to_a_target() {
     let root = target::root();
     for kind in ["corpus", "crashes"] {
-        let Ok(directories) = std::fs::read_dir(root.join(kind)) else {
-            continue;
-        };
-        for directory in directories {
-            let directory = directory.expect("a directory");
-            let name = directory.file_name().into_string().expect("a name");
+        for name in directories(kind) {
             assert!(
                 fuzz::targets::named(&name).is_some(),
                 "{kind}/{name} is nobody's"
             );
-            let count = files(&directory.path()).len();
+            let count = files(&root.join(kind).join(&name)).len();
             assert!(count <= MAX_FILES, "{kind}/{name} has {count} files");
+            assert!(count > 0, "{kind}/{name} is empty");
         }
     }
     for target in TARGETS {

@@ -10,6 +10,7 @@
 use processes::{http, process, spawn, sys, work_dir};
 
 mod attend;
+mod chance;
 mod dev_keys;
 mod engine;
 mod gateway;
@@ -21,6 +22,7 @@ mod plugin;
 pub mod tools;
 
 pub use attend::attend;
+pub use chance::Chance;
 pub use dev_keys::{Algorithm, DEV_ISSUER, DevKeys, TokenRequest};
 pub use engine::{Engine, EngineBuilder, EngineKind};
 pub use gateway::{Gateway, GatewayBuilder, GatewayKind};

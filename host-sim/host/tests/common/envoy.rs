@@ -1,16 +1,20 @@
-//! A real Envoy on free ports, with the probe in it; stopped when dropped, also when a test fails.
+//! A real Envoy on free ports, with the probe in it; stopped when dropped, also when a test fails, and by the kernel when
+//! the test's process is killed.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+
+use processes::{Command, Process};
 
 use super::{client, probe, until};
 
 /// A running Envoy.
 pub struct Envoy {
-    child: Child,
+    /// When a test fails, it shows what Envoy said last.
+    process: Process,
     pub address: SocketAddr,
     pub admin: SocketAddr,
     folder: tempfile::TempDir,
@@ -20,19 +24,11 @@ pub struct Envoy {
 const LISTENERS: &str = "listeners.yaml";
 /// What Envoy says.
 const LOG: &str = "log";
-/// So much of it is shown when a test fails.
-const SHOWN_LOG_BYTES: usize = 8_192;
 
 impl Drop for Envoy {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        if std::thread::panicking() {
-            // Why a test fails is often what Envoy said last.
-            let log = std::fs::read(self.folder.path().join(LOG)).unwrap_or_default();
-            let last = &log[log.len().saturating_sub(SHOWN_LOG_BYTES)..];
-            eprintln!("Envoy's log ends:\n{}", String::from_utf8_lossy(last));
-        }
+        // There is nothing that it should finish.
+        self.process.kill();
     }
 }
 
@@ -57,35 +53,41 @@ impl Envoy {
         std::fs::write(&config, bootstrap).expect("writable");
         std::fs::write(&watched, filled(&listener, probe_configuration)).expect("writable");
         let admin_path = folder.path().join("admin");
-        let log = std::fs::File::create(folder.path().join(LOG)).expect("writable");
-        let child = Command::new(binary)
-            .args([
-                "--use-dynamic-base-id",
-                // What is replaced drains at once: nothing here stays open for long.
-                "--drain-time-s",
-                "1",
-                "--concurrency",
-                &workers.to_string(),
-                "-l",
-                "warn",
-                "-c",
-            ])
-            .arg(&config)
-            .arg("--admin-address-path")
-            .arg(&admin_path)
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .expect("$ENVOY starts");
+        let mut args: Vec<OsString> = [
+            "--use-dynamic-base-id",
+            // What is replaced drains at once: nothing here stays open for long.
+            "--drain-time-s",
+            "1",
+            "--concurrency",
+            &workers.to_string(),
+            "-l",
+            "warn",
+            "-c",
+        ]
+        .map(OsString::from)
+        .into();
+        args.extend([
+            config.into_os_string(),
+            "--admin-address-path".into(),
+            admin_path.clone().into_os_string(),
+        ]);
+        let process = Process::start(Command {
+            name: "Envoy".to_owned(),
+            program: binary.to_owned(),
+            args,
+            env: Vec::new(),
+            log: folder.path().join(LOG),
+        })
+        .expect("$ENVOY starts");
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
         let mut envoy = Self {
-            child,
+            process,
             address: nowhere,
             admin: nowhere,
             folder,
         };
         until("Envoy writes its admin address", || {
-            assert!(matches!(envoy.child.try_wait(), Ok(None)), "Envoy ended");
+            assert_eq!(envoy.process.exit_status(), None, "Envoy ended");
             let text = std::fs::read_to_string(&admin_path).unwrap_or_default();
             text.trim().parse().map(|found| envoy.admin = found).is_ok()
         });

@@ -1,12 +1,12 @@
 //! What is done to Envoys. They come back on the same ports.
 
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::ensure;
 use testbed::Request;
 
-use super::{Outcome, Scene};
+use super::{Outcome, Scene, wait_at_most};
 use crate::stage::pause;
 use crate::{GATEWAYS, gateway_name};
 
@@ -20,8 +20,6 @@ const PILE_SHARE: usize = 8;
 const PILE_BOUND: Duration = Duration::from_secs(1);
 /// One attempt to connect.
 const CONNECT_BOUND: Duration = Duration::from_secs(1);
-/// Between two looks.
-const LOOK: Duration = Duration::from_millis(20);
 
 impl Scene<'_> {
     pub(super) fn kill_gateway(&mut self) -> anyhow::Result<Outcome> {
@@ -77,16 +75,4 @@ impl Scene<'_> {
             "{name}: {on_the_way} requests on the way"
         )))
     }
-}
-
-/// Whether it came to that within the bound.
-fn wait_at_most(bound: Duration, condition: impl Fn() -> bool) -> anyhow::Result<bool> {
-    let begun = Instant::now();
-    while !condition() {
-        if begun.elapsed() >= bound {
-            return Ok(false);
-        }
-        pause(LOOK)?;
-    }
-    Ok(true)
 }

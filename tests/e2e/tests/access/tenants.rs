@@ -5,7 +5,6 @@
 //! computed beforehand, from its token alone; so every status, every counter and every account is known.
 
 mod books;
-mod chance;
 mod judge;
 mod plan;
 mod wallet;

@@ -2,9 +2,9 @@
 
 use e2e::Call;
 use serde_json::json;
+use testbed::Chance;
 
 use super::books::Books;
-use super::chance::Chance;
 use super::judge::judge;
 use super::wallet::{Card, Wallet};
 use super::{MARKS, TENANTS};
@@ -103,7 +103,7 @@ impl Planner {
         ];
         let own = |text: &str| text.replacen("c%", &format!("c{client}"), 1);
         Self {
-            chance: Chance(seed.wrapping_mul(1_000).wrapping_add(client as u64)),
+            chance: Chance::new(seed, client as u64),
             client,
             customers: customers
                 .map(|(id, segment)| (own(id), own(segment)))

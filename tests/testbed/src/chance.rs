@@ -1,13 +1,14 @@
 //! Chance that can be repeated: who does what to whom follows from one number. When it happens does not: that is the
-//! machine's.
+//! machine's. What a seed means does not change with a library's version.
 
 /// SplitMix64 (Steele, Lea, Flood 2014).
 #[derive(Clone, Debug)]
-pub(crate) struct Chance(u64);
+pub struct Chance(u64);
 
 impl Chance {
     /// Of the run with this seed, the chance of one part of it: another one for each.
-    pub(crate) fn new(seed: u64, part: u64) -> Self {
+    #[must_use]
+    pub fn new(seed: u64, part: u64) -> Self {
         let mut chance = Self(seed ^ part.rotate_left(32));
         chance.next();
         chance
@@ -22,18 +23,35 @@ impl Chance {
     }
 
     /// From 0 to one below `end`; 0 when that is 0.
-    pub(crate) fn below(&mut self, end: u64) -> u64 {
+    #[must_use]
+    pub fn below(&mut self, end: u64) -> u64 {
         self.next().checked_rem(end).unwrap_or(0)
     }
 
-    /// A place in a list of that length.
-    pub(crate) fn index(&mut self, length: usize) -> usize {
+    /// A place in a list of that length; 0 when it is empty.
+    #[must_use]
+    pub fn index(&mut self, length: usize) -> usize {
         let length = u64::try_from(length).unwrap_or(u64::MAX);
         usize::try_from(self.below(length)).unwrap_or(0)
     }
 
+    /// True so many times in a hundred.
+    #[must_use]
+    pub fn percent(&mut self, percent: u64) -> bool {
+        self.below(100) < percent
+    }
+
+    /// One of them.
+    ///
+    /// # Panics
+    /// When there are none.
+    #[must_use]
+    pub fn of<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[self.index(choices.len())]
+    }
+
     /// Any order of `list` is as likely as any other.
-    pub(crate) fn shuffle<T>(&mut self, list: &mut [T]) {
+    pub fn shuffle<T>(&mut self, list: &mut [T]) {
         for end in (1..list.len()).rev() {
             list.swap(end, self.index(end + 1));
         }
