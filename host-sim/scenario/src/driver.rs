@@ -107,7 +107,7 @@ pub struct Request {
     pub headers: Vec<(String, Vec<u8>)>,
     /// The parts of the body as they are sent; none: no body.
     pub body: Vec<Vec<u8>>,
-    /// Trailers; with some the body's length is not announced.
+    /// Trailers; with some the body's length is not announced. Of HTTP/1.1 they end at the gateway.
     pub trailers: Vec<(String, Vec<u8>)>,
     /// HTTP/2 in place of HTTP/1.1.
     pub http2: bool,
@@ -133,6 +133,8 @@ pub struct Answer {
     pub headers: Vec<(String, Vec<u8>)>,
     /// The whole body.
     pub body: Vec<u8>,
+    /// Trailers, which HTTP/2 alone carries here.
+    pub trailers: Vec<(String, Vec<u8>)>,
 }
 
 /// How the engine is.

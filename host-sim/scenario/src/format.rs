@@ -188,6 +188,9 @@ pub struct ServerAnswer {
     /// Headers.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
+    /// Trailers.
+    #[serde(default)]
+    pub trailers: BTreeMap<String, String>,
     /// The body.
     #[serde(default)]
     pub body: Option<String>,

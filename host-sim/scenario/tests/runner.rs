@@ -75,6 +75,10 @@ fn every_expectation_can_fail_and_says_how() {
             "{ headers: { content-type: [a, b] } }",
             "header content-type: expected a | b, got application/json",
         ),
+        (
+            "{ trailers: { x-sum: '1' } }",
+            "trailer x-sum: expected 1, got none",
+        ),
         ("{ no_answer: true }", "answer: expected none, got 200 7"),
         ("{ body: '${nothing}' }", "nothing is called ${nothing}"),
         (
@@ -177,6 +181,33 @@ fn what_is_there_in_the_end_can_be_otherwise() {
     let good = "accounts: { alice: 7, bob: null }\n  engine: { documents: 1, writes: 1, segments: 0 }\n  \
                 metrics: { reward_points.replies.success: 1 }\n  log: [ '\"decision\":\"allow\"' ]";
     assert_eq!(played(&scenario(good)), Verdict::Passed);
+}
+
+#[test]
+fn trailers_are_judged_both_ways() {
+    let scenario = |answer: &str, seen: &str| {
+        format!(
+            "scenario: a test\ngiven:\n  upstream: {{ answers: [ {{ trailers: {{ x-sum: '1' }} }} ] }}\nwhen:\n  - send: POST /x\n    as: nobody\n    \
+             http: 2\n    parts: [a]\n    trailers: {{ x-part: last }}\n    then: {{ trailers: {answer} }}\nthen:\n  upstream: [ {{ request: POST /x, \
+             trailers: {seen} }} ]\n"
+        )
+    };
+    let good = scenario("{ x-sum: '1', x-part: null }", "{ x-part: last }");
+    assert_eq!(played(&good), Verdict::Passed);
+    let cases = [
+        (
+            scenario("{ x-sum: '2' }", "{}"),
+            "trailer x-sum: expected 2, got 1",
+        ),
+        (
+            scenario("{}", "{ x-part: null }"),
+            "request 0 to the upstream, trailer x-part: expected none, got last",
+        ),
+    ];
+    for (text, words) in cases {
+        let failure = failed(&text);
+        assert!(failure.words.starts_with(words), "{}", failure.words);
+    }
 }
 
 #[test]

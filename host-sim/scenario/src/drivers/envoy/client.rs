@@ -81,6 +81,7 @@ async fn over_http1(to: SocketAddr, request: &Request) -> io::Result<Outcome> {
         status: whole.status,
         headers: whole.headers,
         body: whole.body,
+        trailers: Vec::new(),
     }))
 }
 
@@ -165,11 +166,13 @@ async fn over_http2(to: SocketAddr, request: &Request) -> io::Result<Outcome> {
             Err(_) => return Ok(Outcome::Nothing),
         };
         let (head, body) = answer.into_parts();
-        let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+        let body = body.collect().await.map_err(io::Error::other)?;
+        let trailers = body.trailers().map(pairs).unwrap_or_default();
         Ok(Outcome::Answer(Answer {
             status: head.status.as_u16(),
             headers: pairs(&head.headers),
-            body: body.to_vec(),
+            body: body.to_bytes().to_vec(),
+            trailers,
         }))
     }
     .await;
@@ -177,7 +180,7 @@ async fn over_http2(to: SocketAddr, request: &Request) -> io::Result<Outcome> {
     outcome
 }
 
-type Body = http_body_util::combinators::BoxBody<Bytes, Infallible>;
+pub(super) type Body = http_body_util::combinators::BoxBody<Bytes, Infallible>;
 
 fn http2_request(request: &Request) -> std::result::Result<http::Request<Body>, String> {
     let text = |error: &dyn std::fmt::Display| error.to_string();
@@ -199,24 +202,30 @@ fn http2_request(request: &Request) -> std::result::Result<http::Request<Body>, 
     {
         built = built.header("content-length", body.len());
     }
+    let body = body_of(&request.body, &request.trailers).map_err(|error| text(&error))?;
+    built.body(body).map_err(|error| text(&error))
+}
+
+/// A body in these parts, and what comes after it.
+pub(super) fn body_of(
+    parts: &[Vec<u8>],
+    after: &[(String, Vec<u8>)],
+) -> std::result::Result<Body, http::Error> {
     let mut trailers = HeaderMap::new();
-    for (name, value) in &request.trailers {
-        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| text(&error))?;
-        let value = HeaderValue::from_bytes(value).map_err(|error| text(&error))?;
-        trailers.append(name, value);
+    for (name, value) in after {
+        let name = HeaderName::from_bytes(name.as_bytes())?;
+        trailers.append(name, HeaderValue::from_bytes(value)?);
     }
-    let parts = request
-        .body
+    let parts = parts
         .iter()
         .map(|part| Frame::data(Bytes::copy_from_slice(part)));
     let end = (!trailers.is_empty()).then(|| Frame::trailers(trailers));
     let frames: Vec<std::result::Result<_, Infallible>> = parts.chain(end).map(Ok).collect();
-    let body = if frames.is_empty() {
+    Ok(if frames.is_empty() {
         http_body_util::Empty::new().boxed()
     } else {
         http_body_util::BodyExt::boxed(StreamBody::new(tokio_stream::iter(frames)))
-    };
-    built.body(body).map_err(|error| text(&error))
+    })
 }
 
 /// Names in lower case, values as they came.

@@ -77,7 +77,7 @@ impl CoreGuest {
                     let length = reply.body.len().to_string();
                     headers.set(b"content-length", length.as_bytes());
                 }
-                self.reply(stream, headers, reply.body);
+                self.reply(stream, headers, reply.body, Headers::default());
             }
             Some(Step::PassOn(onward)) => {
                 if let Some(held) = self.requests.get_mut(&stream) {
@@ -92,19 +92,23 @@ impl CoreGuest {
         }
     }
 
-    fn reply(&mut self, stream: u32, headers: Headers, body: Vec<u8>) {
-        let end_stream = body.is_empty();
+    fn reply(&mut self, stream: u32, headers: Headers, body: Vec<u8>, trailers: Headers) {
+        let last = trailers.is_empty();
         self.effects.push(Effect::ResponseHeaders {
             stream,
             headers,
-            end_stream,
+            end_stream: last && body.is_empty(),
         });
-        if !end_stream {
+        if !body.is_empty() {
             self.effects.push(Effect::ResponseBody {
                 stream,
                 data: body,
-                end_stream: true,
+                end_stream: last,
             });
+        }
+        if !last {
+            self.effects
+                .push(Effect::ResponseTrailers { stream, trailers });
         }
     }
 
@@ -324,15 +328,21 @@ impl Guest for CoreGuest {
         Ok(())
     }
 
-    fn answered(&mut self, stream: u32, headers: Headers, body: &[u8]) -> Run<()> {
+    fn answered(
+        &mut self,
+        stream: u32,
+        headers: Headers,
+        body: &[u8],
+        trailers: Headers,
+    ) -> Run<()> {
         self.requests.remove(&stream);
-        self.reply(stream, headers, body.to_vec());
+        self.reply(stream, headers, body.to_vec(), trailers);
         Ok(())
     }
 
     fn answered_by_proxy(&mut self, stream: u32, status: u16, body: &str) -> Run<()> {
         let headers = Headers::from_pairs([(":status", &status.to_string())]);
-        self.answered(stream, headers, body.as_bytes())
+        self.answered(stream, headers, body.as_bytes(), Headers::default())
     }
 
     fn left(&mut self, stream: u32) -> Run<()> {
