@@ -232,7 +232,7 @@ pub trait Stage {
     /// When the clock cannot be moved.
     fn pass(&mut self, ms: u64) -> Result<()>;
 
-    /// Lets a little time pass, in which what is under way goes on.
+    /// Lets a little time pass, in which what is under way goes on; it begins once all of that is on its way.
     ///
     /// # Errors
     /// When something broke meanwhile.

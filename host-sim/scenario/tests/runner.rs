@@ -211,6 +211,15 @@ fn trailers_are_judged_both_ways() {
 }
 
 #[test]
+fn what_was_begun_is_under_way_when_the_next_step_comes() {
+    let text = "scenario: a test\ngiven:\n  time: 2027-03-01T00:00:00Z\n  engine: frozen\nwhen:\n  - send: GET /reward-points/customer/alice\n    begin: early\n  - \
+                send: GET /x\n    as: nobody\n    headers: { x-now: '${now}' }\nthen:\n  upstream: [ { request: GET /x, headers: { x-now: \
+                '2027-03-01T00:00:00.1${any.integer}+00:00' } } ]\n";
+    let text = text.replace("  engine: frozen", "  engine: frozen\n  upstream: {}");
+    assert_eq!(played(&text), Verdict::Passed);
+}
+
+#[test]
 fn counts_of_requests_that_go_together_are_compared() {
     let text = "scenario: a test\nwhen:\n  - together:\n      - send: POST /reward-points/customer/alice\n        times: 3\n    then: { statuses: { '200': 2, '409': 1 } }\n";
     let failure = failed(text);
