@@ -5,8 +5,7 @@ use std::process::{Command, Output};
 
 const GOOD: &str = "scenario: good\ngiven:\n  accounts: { alice: 7 }\nwhen:\n  - send: GET /reward-points/customer/alice\n    then: { body: '7' }\n";
 const BAD: &str = "scenario: bad\nwhen:\n  - send: GET /reward-points/customer/alice\n    then: { status: 200 }\n";
-const ELSEWHERE: &str =
-    "scenario: elsewhere\nnot_on: { core: it has no wire }\nwhen:\n  - raw: x\n";
+const ELSEWHERE: &str = "scenario: elsewhere\nnot_on: { core: it has no wire }\nwhen:\n  - raw: x\n    then: { no_answer: true }\n";
 
 fn run(folder: &Path, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_host-sim"))

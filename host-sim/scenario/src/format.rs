@@ -39,6 +39,18 @@ pub struct Scenario {
     pub not_on: BTreeMap<String, String>,
 }
 
+impl Scenario {
+    /// Everything that it looks at, by JSON pointer.
+    pub fn checks(&self) -> impl Iterator<Item = (String, &Check)> {
+        let steps = self.when.iter().enumerate();
+        let of_steps = steps.filter_map(|(number, step)| {
+            let check = step.check.as_ref()?;
+            Some((format!("/when/{number}/check"), check))
+        });
+        of_steps.chain(self.then.iter().map(|then| ("/then".to_owned(), then)))
+    }
+}
+
 /// How a scenario begins.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]

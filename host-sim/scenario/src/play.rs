@@ -133,8 +133,7 @@ impl Play<'_> {
                 .on_stage(|stage| stage.engine(state))
                 .map_err(at("/given/engine"))?;
         }
-        let checks = scenario.when.iter().filter_map(|step| step.check.as_ref());
-        let checks = checks.chain(scenario.then.as_ref());
+        let checks = scenario.checks().map(|(_, check)| check);
         self.baseline = self
             .context
             .on_stage(|stage| check::baseline(checks, stage))

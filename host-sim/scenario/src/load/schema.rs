@@ -13,6 +13,9 @@ use serde_json::{Map, Value};
 /// How many letters may differ between a name and the one that was meant.
 const NEAR: usize = 2;
 
+/// What is said of lists and maps with nothing in them.
+const EMPTY: &str = "is empty, but must hold something";
+
 /// Everything that is wrong, by JSON pointer.
 pub(super) fn check(schema: &str, document: &Value) -> Vec<(String, String)> {
     let root: Value = serde_json::from_str(schema).expect("the schema is JSON");
@@ -69,7 +72,7 @@ impl<'a> Check<'a> {
             Value::Array(items) => {
                 let least = schema.get("minItems").and_then(Value::as_u64).unwrap_or(0);
                 if (items.len() as u64) < least {
-                    self.complain(pointer, "is empty, but must hold something".to_owned());
+                    self.complain(pointer, EMPTY.to_owned());
                 }
                 if let Some(schema) = schema.get("items") {
                     for (number, item) in items.iter().enumerate() {
@@ -129,6 +132,13 @@ impl<'a> Check<'a> {
             if !members.contains_key(name) {
                 self.complain(pointer, format!("the field {name:?} is missing"));
             }
+        }
+        let least = schema
+            .get("minProperties")
+            .and_then(Value::as_u64)
+            .unwrap_or(0);
+        if (members.len() as u64) < least {
+            self.complain(pointer, EMPTY.to_owned());
         }
         let known = schema.get("properties").and_then(Value::as_object);
         for (name, member) in members {
@@ -252,7 +262,7 @@ mod tests {
     use super::*;
 
     /// What is looked at here, and what is for readers alone.
-    const KEYWORDS: [&str; 18] = [
+    const KEYWORDS: [&str; 19] = [
         "$schema",
         "$defs",
         "$ref",
@@ -264,6 +274,7 @@ mod tests {
         "maximum",
         "minLength",
         "minItems",
+        "minProperties",
         "pattern",
         "required",
         "properties",
