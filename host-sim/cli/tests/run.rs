@@ -126,6 +126,23 @@ fn nothing_played_is_code_2_and_says_why() {
 }
 
 #[test]
+fn scenarios_of_which_none_can_be_played_are_code_2() {
+    let folder = folder(&[("a.yaml", ELSEWHERE), ("b.yaml", ELSEWHERE)]);
+    let output = run(folder.path(), &["--driver", "core", "."]);
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(
+        said.ends_with("core   0 passed, 0 failed, 2 cannot run here\n"),
+        "{said}"
+    );
+    let why = text(&output.stderr);
+    assert!(
+        why.contains("nothing was played: no scenario can be on the chosen drivers"),
+        "{why}"
+    );
+}
+
+#[test]
 fn help_and_schema_are_there() {
     let folder = folder(&[]);
     let help = text(&run(folder.path(), &["--help"]).stdout);
