@@ -220,6 +220,18 @@ fn what_was_begun_is_under_way_when_the_next_step_comes() {
 }
 
 #[test]
+fn a_call_that_a_lost_worker_gave_up_is_not_its_successors() {
+    let write = "send: POST /reward-points/customer/alice\n    worker: 0\n";
+    let text = format!(
+        "scenario: a test\ngiven:\n  workers: 1\n  configuration: {{ engine: {{ call_timeout_ms: 1000, write_budget_ms: 20000 }} }}\nwhen:\n  \
+         - engine: frozen\n  - {write}    begin: lost\n  - pass: 600ms\n  - lose_worker: 0\n  - {write}    begin: kept\n  - pass: 500ms\n  - \
+         engine: up\n  - finish: kept\n    then: {{ status: 200 }}\nthen:\n  metrics: {{ reward_points.commit.resends: 0, \
+         reward_points.engine.failures: 0 }}\n"
+    );
+    assert_eq!(played(&text), Verdict::Passed);
+}
+
+#[test]
 fn counts_of_requests_that_go_together_are_compared() {
     let text = "scenario: a test\nwhen:\n  - together:\n      - send: POST /reward-points/customer/alice\n        times: 3\n    then: { statuses: { '200': 2, '409': 1 } }\n";
     let failure = failed(text);
