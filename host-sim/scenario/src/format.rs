@@ -127,7 +127,7 @@ pub struct TokenSpec {
     /// Claims besides; null takes one away.
     #[serde(default)]
     pub claims: BTreeMap<String, Value>,
-    /// Puts another header before it, under a signature that is made up.
+    /// Puts another header before it, under a good signature of the EdDSA key.
     #[serde(default)]
     pub header: Option<Value>,
     /// Exchanges its signature for one that is made up.
