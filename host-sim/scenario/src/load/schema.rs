@@ -159,12 +159,8 @@ impl<'a> Check<'a> {
             ) {
                 (Some(schema), _) => self.value(schema, member, &place),
                 (None, Some(Value::Bool(false))) => {
-                    let known: Vec<&str> = known
-                        .into_iter()
-                        .flat_map(Map::keys)
-                        .map(String::as_str)
-                        .collect();
-                    self.complain(&place, no_such_field(name, &known));
+                    let known = known.into_iter().flat_map(Map::keys).map(String::as_str);
+                    self.complain(&place, no_such("field", name, known));
                 }
                 (None, Some(schema)) => self.value(schema, member, &place),
                 (None, None) => {}
@@ -173,13 +169,21 @@ impl<'a> Check<'a> {
     }
 }
 
-fn no_such_field(name: &str, known: &[&str]) -> String {
-    let nearest = known.iter().map(|it| (distance(name, it), it)).min();
+/// What is said of a name that there is not: the one that was meant, or all that there are.
+pub(super) fn no_such<'n>(
+    what: &str,
+    name: &str,
+    known: impl Iterator<Item = &'n str> + Clone,
+) -> String {
+    let nearest = known.clone().map(|it| (distance(name, it), it)).min();
     match nearest {
         Some((away, meant)) if away <= NEAR => {
-            format!("there is no such field; did you mean {meant:?}?")
+            format!("there is no such {what}; did you mean {meant:?}?")
         }
-        _ => format!("there is no such field; there are {}", known.join(", ")),
+        _ => {
+            let all: Vec<&str> = known.collect();
+            format!("there is no such {what}; there are {}", all.join(", "))
+        }
     }
 }
 
@@ -326,6 +330,7 @@ mod tests {
         ] {
             assert_eq!(distance(name, meant), away, "{name} {meant}");
         }
-        assert!(no_such_field("quite_other", &["send", "pass"]).ends_with("there are send, pass"));
+        let known = ["send", "pass"].into_iter();
+        assert!(no_such("field", "quite_other", known).ends_with("there are send, pass"));
     }
 }

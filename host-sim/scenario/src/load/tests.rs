@@ -185,6 +185,14 @@ fn an_expectation_that_would_not_be_looked_at_is_refused() {
             checked("{ engine: { tenant: acme } }"),
             "x.yaml:4: then.engine: says whose, but not what",
         ),
+        (
+            checked("{ metrics: { reward_points.reads.copy_hit: 0 } }"),
+            "x.yaml:4: then.metrics.reward_points.reads.copy_hit: there is no such metric; did you mean \"reward_points.reads.copy_hits\"?",
+        ),
+        (
+            checked("{ metrics: { reward_points.issuer.0.key: 0 } }"),
+            "x.yaml:4: then.metrics.reward_points.issuer.0.key: there is no such metric",
+        ),
         (checked("{ log: [] }"), "x.yaml:4: then.log: is empty"),
         (
             checked("{ log_lacks: [''] }"),
@@ -205,6 +213,10 @@ fn an_expectation_that_would_not_be_looked_at_is_refused() {
     }
     for good in [
         checked("{ upstream: [] }"),
+        checked(
+            "{ metrics: { reward_points.issuer.3.keys: 1, reward_points.feed.0.epoch: 1, reward_points.signatures.native.es256: 1 } }",
+        ),
+        checked("{ metrics: { reward_points.deny_list.entries: 1 } }"),
         sent("{ no_answer: true }"),
         together(", then: { status: 200 }", "{ statuses: { '200': 1 } }"),
         "scenario: a\nwhen:\n  - together: [ { send: GET /x, then: { status: 200 } } ]\n"

@@ -1,6 +1,10 @@
 //! What can be expected together: an expectation that would not be looked at is refused, so that nobody relies on it.
 
+use gateway::access::Algorithm;
+use gateway::host::{Counter, Gauge};
+
 use crate::format::{Check, Expect, Scenario, Step};
+use crate::load::schema::no_such;
 
 /// What is wrong with what a step expects: by field, in words.
 pub(super) fn of_answer(then: &Expect, step: &Step, inside: bool) -> Vec<(&'static str, String)> {
@@ -63,6 +67,38 @@ pub(super) fn check(check: &Check, at: &str, complaints: &mut super::Complaints)
         let words = "says whose, but not what: give it `documents`, `writes` or `segments`";
         complaints.push((format!("{at}/engine"), words.to_owned()));
     }
+    // One that does not exist would be 0 for ever.
+    for name in check.metrics.keys().filter(|name| !is_metric(name)) {
+        let words = no_such("metric", name, Counter::ALL.iter().map(|it| it.name()));
+        complaints.push((format!("{at}/metrics/{name}"), words));
+    }
+}
+
+/// Whether the module has a counter or gauge of that name.
+fn is_metric(name: &str) -> bool {
+    // Gauges of issuers and clusters hold their place in the configuration, whatever that is here.
+    let placed = || {
+        let place = |part: &str| part.parse().unwrap_or(0);
+        name.split('.').nth(2).map(place)
+    };
+    let is_gauge = |gauge: Gauge| gauge.name() == name;
+    Counter::ALL.iter().any(|it| it.name() == name)
+        || [Gauge::DenyListEntries, Gauge::DenyListAgeSeconds]
+            .map(is_gauge)
+            .contains(&true)
+        || Algorithm::ALL
+            .iter()
+            .any(|it| is_gauge(Gauge::NativeSignatures(*it)))
+        || placed().is_some_and(|place| {
+            let gauges = [
+                Gauge::KeyAgeSeconds,
+                Gauge::KeyFetchResult,
+                Gauge::Keys,
+                Gauge::FeedEpoch,
+                Gauge::FeedAgeMs,
+            ];
+            gauges.iter().any(|gauge| is_gauge(gauge(place)))
+        })
 }
 
 /// Whether a scenario expects anything.
