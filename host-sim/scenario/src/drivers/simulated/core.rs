@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use gateway::config::Config;
 use gateway::engine::{Answer, CallId, StreamEffect, StreamId};
 use gateway::exchange::{Exchange, Input, Onward, Step};
-use gateway::gate::{Fetch, Fetched};
+use gateway::gate::{Fetch, Fetched, SERVED};
 use gateway::wake::{ExchangeId, Woken};
 use gateway::worker::Worker;
 use host::{CallResponse, Effect, GrpcTarget, Headers, HttpCall};
@@ -266,18 +266,10 @@ fn read(fetch: &Fetch, response: Option<CallResponse>) -> Fetched {
     };
     let status = response.headers.get(":status");
     let status = status.and_then(|it| std::str::from_utf8(it).ok()?.parse::<u16>().ok());
-    let is_upstreams = response
-        .headers
-        .get("x-envoy-upstream-service-time")
-        .is_some();
-    match status {
-        _ if response.body.len() > fetch.max_bytes => Fetched::TooLarge,
-        Some(status) if status < 500 || is_upstreams => Fetched::Answer {
-            status,
-            body: response.body.into(),
-        },
-        _ => Fetched::Nothing,
-    }
+    let CallResponse { headers, body, .. } = response;
+    let is_served = || headers.get(SERVED).is_some();
+    let body_bytes = body.len();
+    fetch.read(status, body_bytes, is_served, || Some(body))
 }
 
 impl Guest for CoreGuest {
