@@ -14,7 +14,7 @@ use scenario::{drivers, junit, load, setting};
 
 /// Exit code when a scenario failed.
 const FAILED: u8 = 1;
-/// Exit code when nothing was played: a wrong file, a missing program.
+/// Exit code when nothing was played: a wrong file, a missing program, no scenario that can be played on the chosen drivers.
 const WRONG: u8 = 2;
 
 /// Command line of `host-sim run`.
@@ -42,7 +42,8 @@ The last lines are a count for each driver:
 
   core   103 passed, 0 failed, 2 cannot run here
 
-Exit code: 0 all passed, 1 some failed, 2 nothing was played (a wrong file, a missing program, a wrong command line).")]
+Exit code: 0 all passed, 1 some failed, 2 nothing was played (a wrong file, a missing program, a wrong command line, or no
+scenario that can be played on the chosen drivers).")]
 pub struct Arguments {
     /// Files and folders; of a folder all .yaml and .yml files below it.
     #[arg(value_name = "PATH", required_unless_present = "schema")]
@@ -148,6 +149,13 @@ fn play(arguments: &Arguments) -> Result<ExitCode, String> {
         began.elapsed().as_secs_f64()
     ));
     let mut code = ExitCode::SUCCESS;
+    if played
+        .iter()
+        .all(|one| matches!(one.verdict, Verdict::CannotRun(_)))
+    {
+        eprintln!("host-sim: nothing was played: no scenario can be on the chosen drivers");
+        code = ExitCode::from(WRONG);
+    }
     for name in names {
         let tally = run::tally(&played, name);
         crate::announce(&format!(

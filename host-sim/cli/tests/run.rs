@@ -5,8 +5,7 @@ use std::process::{Command, Output};
 
 const GOOD: &str = "scenario: good\ngiven:\n  accounts: { alice: 7 }\nwhen:\n  - send: GET /reward-points/customer/alice\n    then: { body: '7' }\n";
 const BAD: &str = "scenario: bad\nwhen:\n  - send: GET /reward-points/customer/alice\n    then: { status: 200 }\n";
-const ELSEWHERE: &str =
-    "scenario: elsewhere\nnot_on: { core: it has no wire }\nwhen:\n  - raw: x\n";
+const ELSEWHERE: &str = "scenario: elsewhere\nnot_on: { core: it has no wire }\nwhen:\n  - raw: x\n    then: { no_answer: true }\n";
 
 fn run(folder: &Path, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_host-sim"))
@@ -124,6 +123,23 @@ fn nothing_played_is_code_2_and_says_why() {
             "{said}"
         );
     }
+}
+
+#[test]
+fn scenarios_of_which_none_can_be_played_are_code_2() {
+    let folder = folder(&[("a.yaml", ELSEWHERE), ("b.yaml", ELSEWHERE)]);
+    let output = run(folder.path(), &["--driver", "core", "."]);
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(
+        said.ends_with("core   0 passed, 0 failed, 2 cannot run here\n"),
+        "{said}"
+    );
+    let why = text(&output.stderr);
+    assert!(
+        why.contains("nothing was played: no scenario can be on the chosen drivers"),
+        "{why}"
+    );
 }
 
 #[test]

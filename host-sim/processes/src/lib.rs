@@ -4,6 +4,7 @@
 //! changed. It refuses to know where programs and configurations are: whoever starts a gateway says so. It stands below
 //! both of those who do: `testbed`, which knows this repository, and the drivers of scenarios, which run without it.
 
+pub mod envoy;
 pub mod envoy_config;
 pub mod error;
 pub mod http;

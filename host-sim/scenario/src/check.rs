@@ -262,10 +262,14 @@ fn upstream(
             differences,
         )
         .map_err(Trouble)?;
-        let mut of_headers = Vec::new();
-        judge::headers(&expected.headers, &seen.headers, context, &mut of_headers)
-            .map_err(Trouble)?;
-        for mut difference in of_headers {
+        let mut of_fields = Vec::new();
+        for (kind, expected, got) in [
+            ("header", &expected.headers, &seen.headers),
+            ("trailer", &expected.trailers, &seen.trailers),
+        ] {
+            judge::fields(kind, expected, got, context, &mut of_fields).map_err(Trouble)?;
+        }
+        for mut difference in of_fields {
             difference.place = format!("{place}, {}", difference.place);
             differences.push(difference);
         }

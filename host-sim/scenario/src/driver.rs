@@ -107,7 +107,7 @@ pub struct Request {
     pub headers: Vec<(String, Vec<u8>)>,
     /// The parts of the body as they are sent; none: no body.
     pub body: Vec<Vec<u8>>,
-    /// Trailers; with some the body's length is not announced.
+    /// Trailers; with some the body's length is not announced. Of HTTP/1.1 they end at the gateway.
     pub trailers: Vec<(String, Vec<u8>)>,
     /// HTTP/2 in place of HTTP/1.1.
     pub http2: bool,
@@ -133,6 +133,8 @@ pub struct Answer {
     pub headers: Vec<(String, Vec<u8>)>,
     /// The whole body.
     pub body: Vec<u8>,
+    /// Trailers, which HTTP/2 alone carries here.
+    pub trailers: Vec<(String, Vec<u8>)>,
 }
 
 /// How the engine is.
@@ -230,7 +232,7 @@ pub trait Stage {
     /// When the clock cannot be moved.
     fn pass(&mut self, ms: u64) -> Result<()>;
 
-    /// Lets a little time pass, in which what is under way goes on.
+    /// Lets a little time pass, in which what is under way goes on; it begins once all of that is on its way.
     ///
     /// # Errors
     /// When something broke meanwhile.

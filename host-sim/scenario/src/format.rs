@@ -39,6 +39,18 @@ pub struct Scenario {
     pub not_on: BTreeMap<String, String>,
 }
 
+impl Scenario {
+    /// Everything that it looks at, by JSON pointer.
+    pub fn checks(&self) -> impl Iterator<Item = (String, &Check)> {
+        let steps = self.when.iter().enumerate();
+        let of_steps = steps.filter_map(|(number, step)| {
+            let check = step.check.as_ref()?;
+            Some((format!("/when/{number}/check"), check))
+        });
+        of_steps.chain(self.then.iter().map(|then| ("/then".to_owned(), then)))
+    }
+}
+
 /// How a scenario begins.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -115,7 +127,7 @@ pub struct TokenSpec {
     /// Claims besides; null takes one away.
     #[serde(default)]
     pub claims: BTreeMap<String, Value>,
-    /// Puts another header before it, under a signature that is made up.
+    /// Puts another header before it, under a good signature of the EdDSA key.
     #[serde(default)]
     pub header: Option<Value>,
     /// Exchanges its signature for one that is made up.
@@ -188,6 +200,9 @@ pub struct ServerAnswer {
     /// Headers.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
+    /// Trailers.
+    #[serde(default)]
+    pub trailers: BTreeMap<String, String>,
     /// The body.
     #[serde(default)]
     pub body: Option<String>,

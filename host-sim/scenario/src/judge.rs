@@ -46,7 +46,12 @@ pub fn outcome(
     {
         differ(&mut differences, "status", status, answer.status);
     }
-    headers(&expect.headers, &answer.headers, context, &mut differences)?;
+    for (kind, expected, got) in [
+        ("header", &expect.headers, &answer.headers),
+        ("trailer", &expect.trailers, &answer.trailers),
+    ] {
+        fields(kind, expected, got, context, &mut differences)?;
+    }
     if let Some(body) = &expect.body {
         compare::text("body", body, &answer.body, context, &mut differences)?;
     }
@@ -85,11 +90,12 @@ pub fn outcome(
     Ok(differences)
 }
 
-/// Compares headers.
+/// Compares headers or trailers; `kind` is which.
 ///
 /// # Errors
 /// What is wrong with the expectation, for people.
-pub fn headers(
+pub fn fields(
+    kind: &str,
     expected: &BTreeMap<String, HeaderExpect>,
     got: &[(String, Vec<u8>)],
     context: &Context<'_>,
@@ -102,7 +108,7 @@ pub fn headers(
             .filter(|(own, _)| *own == name)
             .map(|(_, value)| value.as_slice())
             .collect();
-        let place = format!("header {name}");
+        let place = format!("{kind} {name}");
         let all = || match values.as_slice() {
             [] => "none".to_owned(),
             values => values
@@ -214,6 +220,9 @@ pub fn whole(outcome: &Outcome) -> String {
     }
     if !answer.body.is_empty() {
         text.push_str(&format!("\n\n{}", body_of(&answer.body)));
+    }
+    for (name, value) in &answer.trailers {
+        text.push_str(&format!("\n{name}: {}", shown(value)));
     }
     text
 }

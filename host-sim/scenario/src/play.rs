@@ -133,8 +133,7 @@ impl Play<'_> {
                 .on_stage(|stage| stage.engine(state))
                 .map_err(at("/given/engine"))?;
         }
-        let checks = scenario.when.iter().filter_map(|step| step.check.as_ref());
-        let checks = checks.chain(scenario.then.as_ref());
+        let checks = scenario.checks().map(|(_, check)| check);
         self.baseline = self
             .context
             .on_stage(|stage| check::baseline(checks, stage))
@@ -215,7 +214,11 @@ impl Play<'_> {
                 .on_stage(|stage| stage.begin(where_to, &request));
             let ask = begun.map_err(at(place))?;
             self.under_way.insert(name.clone(), (ask, said));
-            return Ok(());
+            // The next step finds it under way, not on its way to the gateway.
+            return self
+                .context
+                .on_stage(|stage| stage.linger())
+                .map_err(at(place));
         }
         let within = step.then.as_ref().and_then(|it| it.within);
         let until_ms = within.map(|span| {

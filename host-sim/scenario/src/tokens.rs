@@ -32,6 +32,8 @@ const TOKEN_TYPE: &str = "at+jwt";
 const LASTS_MS: u64 = 24 * 3_600_000;
 /// How long ago it was issued.
 const ISSUED_AGO_MS: u64 = 60_000;
+/// How a token is signed whose header is written down: whatever that says, the signature is good.
+const HEADER_ALGORITHM: Algorithm = Algorithm::EdDsa;
 /// Bytes of a made-up signature: those of ES256 and EdDSA.
 const SIGNATURE_BYTES: usize = 64;
 
@@ -176,24 +178,23 @@ pub fn make(spec: &TokenSpec, around: &Circumstances<'_>) -> Result<Token, Strin
         claims.extend(spec.claims.clone());
         claims.retain(|_, value| !value.is_null());
     }
+    let key_name = spec.key.as_deref().unwrap_or(OWN);
     let text = match (&spec.text, &spec.header) {
         (Some(text), _) => text.clone(),
         (None, Some(header)) => {
-            [header, &claims]
-                .map(|part| base64url(part.to_string().as_bytes()))
-                .join(".")
-                + &made_up_signature()
+            let signed = [header, &claims].map(|part| base64url(part.to_string().as_bytes()));
+            let signed = signed.join(".");
+            let key = key(key_name, &issuer, HEADER_ALGORITHM)?;
+            let signature = key.sign_bytes(signed.as_bytes()).unwrap_or_default();
+            format!("{signed}.{}", base64url(&signature))
         }
-        (None, None) => {
-            let key = key(spec.key.as_deref().unwrap_or(OWN), &issuer, algorithm)?;
-            let signed = key
-                .sign(TOKEN_TYPE, claims)
-                .map_err(|error| error.to_string())?;
-            match (spec.forged, signed.rsplit_once('.')) {
-                (true, Some((signed, _))) => signed.to_owned() + &made_up_signature(),
-                _ => signed,
-            }
-        }
+        (None, None) => key(key_name, &issuer, algorithm)?
+            .sign(TOKEN_TYPE, claims)
+            .map_err(|error| error.to_string())?,
+    };
+    let text = match text.rsplit_once('.') {
+        Some((signed, _)) if spec.forged => signed.to_owned() + &made_up_signature(),
+        _ => text,
     };
     Ok(Token {
         text,
@@ -228,18 +229,36 @@ fn algorithms(issuer: &Value) -> Vec<Algorithm> {
 }
 
 /// The public halves of an issuer's own keys. An RSA key, which takes long to make, is among them if it is `wanted` or there
-/// is no other.
+/// is no other. Where the issuer signs with RSA otherwise than by RS256 it is published without an algorithm: whoever is
+/// refused for RS256 is not refused for an unknown key.
 ///
 /// # Errors
 /// When a key cannot be made.
 pub fn own_keys(issuer: &Value, rsa_wanted: bool) -> Result<Vec<Value>, String> {
     let able = algorithms(issuer);
     let name = issuer["issuer"].as_str().unwrap_or_default();
+    let is_rsa = |it: &Value| {
+        let name = it.as_str().unwrap_or_default();
+        name.starts_with("RS") || name.starts_with("PS")
+    };
+    let other_rsa = rsa_wanted
+        && !able.contains(&Algorithm::Rs256)
+        && issuer["algorithms"]
+            .as_array()
+            .is_some_and(|all| all.iter().any(is_rsa));
     let rsa = rsa_wanted || able.iter().all(|it| *it == Algorithm::Rs256);
     let chosen = able.into_iter().filter(|it| rsa || *it != Algorithm::Rs256);
-    chosen
+    let mut keys: Vec<Value> = chosen
         .map(|algorithm| Ok(key(OWN, name, algorithm)?.public_jwk()))
-        .collect()
+        .collect::<Result<_, String>>()?;
+    if other_rsa {
+        let mut jwk = key(OWN, name, Algorithm::Rs256)?.public_jwk();
+        if let Some(members) = jwk.as_object_mut() {
+            members.remove("alg");
+        }
+        keys.push(jwk);
+    }
+    Ok(keys)
 }
 
 /// The public half of a key by its name, for the algorithm that is usual for that issuer.

@@ -75,6 +75,10 @@ fn every_expectation_can_fail_and_says_how() {
             "{ headers: { content-type: [a, b] } }",
             "header content-type: expected a | b, got application/json",
         ),
+        (
+            "{ trailers: { x-sum: '1' } }",
+            "trailer x-sum: expected 1, got none",
+        ),
         ("{ no_answer: true }", "answer: expected none, got 200 7"),
         ("{ body: '${nothing}' }", "nothing is called ${nothing}"),
         (
@@ -180,6 +184,54 @@ fn what_is_there_in_the_end_can_be_otherwise() {
 }
 
 #[test]
+fn trailers_are_judged_both_ways() {
+    let scenario = |answer: &str, seen: &str| {
+        format!(
+            "scenario: a test\ngiven:\n  upstream: {{ answers: [ {{ trailers: {{ x-sum: '1' }} }} ] }}\nwhen:\n  - send: POST /x\n    as: nobody\n    \
+             http: 2\n    parts: [a]\n    trailers: {{ x-part: last }}\n    then: {{ trailers: {answer} }}\nthen:\n  upstream: [ {{ request: POST /x, \
+             trailers: {seen} }} ]\n"
+        )
+    };
+    let good = scenario("{ x-sum: '1', x-part: null }", "{ x-part: last }");
+    assert_eq!(played(&good), Verdict::Passed);
+    let cases = [
+        (
+            scenario("{ x-sum: '2' }", "{ x-part: last }"),
+            "trailer x-sum: expected 2, got 1",
+        ),
+        (
+            scenario("{ x-sum: '1' }", "{ x-part: null }"),
+            "request 0 to the upstream, trailer x-part: expected none, got last",
+        ),
+    ];
+    for (text, words) in cases {
+        let failure = failed(&text);
+        assert!(failure.words.starts_with(words), "{}", failure.words);
+    }
+}
+
+#[test]
+fn what_was_begun_is_under_way_when_the_next_step_comes() {
+    let text = "scenario: a test\ngiven:\n  time: 2027-03-01T00:00:00Z\n  engine: frozen\nwhen:\n  - send: GET /reward-points/customer/alice\n    begin: early\n  - \
+                send: GET /x\n    as: nobody\n    headers: { x-now: '${now}' }\nthen:\n  upstream: [ { request: GET /x, headers: { x-now: \
+                '2027-03-01T00:00:00.1${any.integer}+00:00' } } ]\n";
+    let text = text.replace("  engine: frozen", "  engine: frozen\n  upstream: {}");
+    assert_eq!(played(&text), Verdict::Passed);
+}
+
+#[test]
+fn a_call_that_a_lost_worker_gave_up_is_not_its_successors() {
+    let write = "send: POST /reward-points/customer/alice\n    worker: 0\n";
+    let text = format!(
+        "scenario: a test\ngiven:\n  workers: 1\n  configuration: {{ engine: {{ call_timeout_ms: 1000, write_budget_ms: 20000 }} }}\nwhen:\n  \
+         - engine: frozen\n  - {write}    begin: lost\n  - pass: 600ms\n  - lose_worker: 0\n  - {write}    begin: kept\n  - pass: 500ms\n  - \
+         engine: up\n  - finish: kept\n    then: {{ status: 200 }}\nthen:\n  metrics: {{ reward_points.commit.resends: 0, \
+         reward_points.engine.failures: 0 }}\n"
+    );
+    assert_eq!(played(&text), Verdict::Passed);
+}
+
+#[test]
 fn counts_of_requests_that_go_together_are_compared() {
     let text = "scenario: a test\nwhen:\n  - together:\n      - send: POST /reward-points/customer/alice\n        times: 3\n    then: { statuses: { '200': 2, '409': 1 } }\n";
     let failure = failed(text);
@@ -192,7 +244,7 @@ fn counts_of_requests_that_go_together_are_compared() {
 
 #[test]
 fn a_beginning_that_cannot_be_is_told() {
-    let accounts = "scenario: a test\ngiven:\n  accounts: { alice: { redeemed: [ { points: 1 } ] } }\nwhen:\n  - pass: 1s\n";
+    let accounts = "scenario: a test\ngiven:\n  accounts: { alice: { redeemed: [ { points: 1 } ] } }\nwhen:\n  - pass: 1s\nthen: { upstream: [] }\n";
     let failure = failed(accounts);
     assert_eq!(
         (failure.line, failure.place.as_str()),
@@ -203,8 +255,7 @@ fn a_beginning_that_cannot_be_is_told() {
         "{}",
         failure.words
     );
-    let configuration =
-        "scenario: a test\ngiven:\n  configuration: { realms: x }\nwhen:\n  - pass: 1s\n";
+    let configuration = "scenario: a test\ngiven:\n  configuration: { realms: x }\nwhen:\n  - pass: 1s\nthen: { upstream: [] }\n";
     let failure = failed(configuration);
     assert!(failure.words.contains("realms"), "{}", failure.words);
 }
@@ -232,7 +283,9 @@ impl Driver for Clockless {
 
 #[test]
 fn what_a_driver_cannot_do_needs_a_reason() {
-    let scenario = |more: &str| format!("scenario: a test\n{more}when:\n  - pass: 1s\n");
+    let scenario = |more: &str| {
+        format!("scenario: a test\n{more}when:\n  - pass: 1s\nthen: {{ upstream: [] }}\n")
+    };
     let reasoned = scenario("not_on: { envoy: no clock }\n");
     assert_eq!(
         played_on(&reasoned, &Clockless),

@@ -194,4 +194,13 @@ impl SigningKey {
             self.algorithm().name()
         )))
     }
+
+    /// The bare signature over `bytes`, for tokens that no library makes. Ed25519 alone: it needs nothing but the key.
+    #[must_use]
+    pub fn sign_bytes(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        match &self.pair {
+            Pair::EdDsa(pair) => Some(pair.key_pair().as_ref().sk.sign(bytes, None).to_vec()),
+            Pair::Rs256(_) | Pair::Es256(_) => None,
+        }
+    }
 }

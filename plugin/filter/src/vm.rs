@@ -12,7 +12,7 @@ use std::time::Duration;
 use gateway::engine::{Answer, Call, CallId, MAX_MESSAGE_BYTES, StreamEffect, StreamId};
 use gateway::exchange::{Exchange, Input, Onward, Step};
 use gateway::feed::TOO_LARGE;
-use gateway::gate::{Fetch, Fetched};
+use gateway::gate::{Fetch, Fetched, SERVED};
 use gateway::host::{Host, Severity};
 use gateway::wake::{ExchangeId, Woken};
 use gateway::worker::Worker;
@@ -351,34 +351,17 @@ fn read_answer(fetch: &Fetch, num_headers: usize, body_bytes: usize) -> Fetched 
     if num_headers == 0 {
         return Fetched::Nothing;
     }
-    if body_bytes > fetch.max_bytes {
-        return Fetched::TooLarge;
-    }
     let header = |name| {
         let value = hostcalls::get_map_value_bytes(MapType::HttpCallResponseHeaders, name);
         value.ok().flatten()
     };
     let status: Option<u16> =
         header(":status").and_then(|status| std::str::from_utf8(&status).ok()?.parse().ok());
-    // The host says in an answer of its own that none came, or none in time; a server's says how long it took.
-    if status.is_some_and(|status| status >= 500)
-        && header("x-envoy-upstream-service-time").is_none()
-    {
-        return Fetched::Nothing;
-    }
-    let body = match body_bytes {
+    let body = || match body_bytes {
         0 => Some(Vec::new()),
         bytes => hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, bytes)
             .ok()
-            .flatten()
-            // Less than was announced would be another document.
-            .filter(|body| body.len() == bytes),
+            .flatten(),
     };
-    match (status, body) {
-        (Some(status), Some(body)) => Fetched::Answer {
-            status,
-            body: body.into(),
-        },
-        _ => Fetched::Nothing,
-    }
+    fetch.read(status, body_bytes, || header(SERVED).is_some(), body)
 }

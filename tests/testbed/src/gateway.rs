@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use processes::envoy;
 use serde_json::Value;
 
 use crate::http::Request;
@@ -15,8 +16,6 @@ use crate::{Error, ISSUER_CLUSTER, Place, Port, Response, Result, Stats, paths, 
 
 /// How long a gateway may take until it serves. Compiling the module for every worker counts in.
 const READY_BOUND: Duration = Duration::from_secs(60);
-/// One look at whether the gateway is up.
-const LOOK_BOUND: Duration = Duration::from_secs(2);
 /// Paths under which a gateway's own port leads to the development issuer; in Envoy's configuration they stand already.
 const ISSUER_PREFIXES: [&str; 2] = ["/oauth/", "/.well-known/"];
 /// Workers unless told otherwise: the smallest number that shows what workers do to each other.
@@ -213,19 +212,7 @@ impl GatewayBuilder {
         config.set_plugin(self.plugin.clone())?;
         let file = work.join("envoy.json");
         config.write(&file)?;
-        Ok(vec![
-            "-c".into(),
-            file.into(),
-            "--concurrency".into(),
-            self.workers.to_string().into(),
-            // Several run on this machine at once, and none takes over from another.
-            "--use-dynamic-base-id".into(),
-            "--disable-hot-restart".into(),
-            "--log-level".into(),
-            "warning".into(),
-            "--component-log-level".into(),
-            "wasm:info".into(),
-        ])
+        Ok(envoy::arguments(&file, self.workers.into()))
     }
 
     fn host_sim_args(
@@ -373,15 +360,7 @@ impl Gateway {
     fn wait_ready(&mut self) -> Result<()> {
         let (address, admin) = (self.address, self.admin);
         match self.kind {
-            GatewayKind::Envoy => self.process.wait_until("it serves", READY_BOUND, |_| {
-                let ready = Request::new("GET", "/ready")
-                    .io_bound(LOOK_BOUND)
-                    .send(admin)
-                    .ok()?;
-                let listening =
-                    || std::net::TcpStream::connect_timeout(&address, LOOK_BOUND).is_ok();
-                (ready.status == 200 && listening()).then_some(())
-            }),
+            GatewayKind::Envoy => envoy::wait_ready(&mut self.process, address, admin),
             GatewayKind::HostSim => self.process.wait_for_line("ready ", READY_BOUND).map(drop),
         }
     }

@@ -24,6 +24,9 @@ pub struct Expect {
     /// Headers: a text is the one value, a list all values, true any value, null that there is none.
     #[serde(default)]
     pub headers: BTreeMap<String, HeaderExpect>,
+    /// Trailers, likewise.
+    #[serde(default)]
+    pub trailers: BTreeMap<String, HeaderExpect>,
     /// The whole body as text.
     #[serde(default)]
     pub body: Option<String>,
@@ -147,6 +150,9 @@ pub struct SeenExpect {
     /// Headers, as in an answer.
     #[serde(default)]
     pub headers: BTreeMap<String, HeaderExpect>,
+    /// Trailers, likewise.
+    #[serde(default)]
+    pub trailers: BTreeMap<String, HeaderExpect>,
     /// The whole body as text.
     #[serde(default)]
     pub body: Option<String>,

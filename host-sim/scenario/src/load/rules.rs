@@ -6,6 +6,8 @@ use crate::driver::Need;
 use crate::format::{Scenario, Step};
 use crate::tokens;
 
+mod expectations;
+
 type Complaints = Vec<(String, String)>;
 
 /// Everything that is wrong, by JSON pointer.
@@ -46,6 +48,13 @@ pub(super) fn check(scenario: &Scenario) -> Complaints {
                 complaints.push((format!("{at}/{field}"), words));
             }
         }
+    }
+    for (at, check) in scenario.checks() {
+        expectations::check(check, &at, &mut complaints);
+    }
+    if complaints.is_empty() && !expectations::are_there(scenario) {
+        let words = "nothing is expected: give a step a `then`, or the scenario one";
+        complaints.push(("/when".to_owned(), words.to_owned()));
     }
     complaints
 }
@@ -153,18 +162,8 @@ fn check_step(
         complain("/as", tokens::unknown(&scenario.given.tokens, name));
     }
     if let Some(then) = &step.then {
-        if then.statuses.is_some() != step.together.is_some() {
-            let words = "`statuses` is what is said of requests that are sent together, and nothing else is";
-            complain("/then", words.to_owned());
-        }
-        if then.no_answer && then.status.is_some() {
-            complain("/then", "no answer has a status".to_owned());
-        }
-        if then.within.is_some() && step.send.is_none() {
-            complain(
-                "/then/within",
-                "only what is sent can be sent again".to_owned(),
-            );
+        for (field, words) in expectations::of_answer(then, step, inside) {
+            complain(&format!("/then{field}"), words);
         }
     }
     for (place, inner) in step.together.iter().flatten().enumerate() {

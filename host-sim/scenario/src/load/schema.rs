@@ -13,6 +13,9 @@ use serde_json::{Map, Value};
 /// How many letters may differ between a name and the one that was meant.
 const NEAR: usize = 2;
 
+/// What is said of lists and maps with nothing in them.
+const EMPTY: &str = "is empty, but must hold something";
+
 /// Everything that is wrong, by JSON pointer.
 pub(super) fn check(schema: &str, document: &Value) -> Vec<(String, String)> {
     let root: Value = serde_json::from_str(schema).expect("the schema is JSON");
@@ -69,7 +72,7 @@ impl<'a> Check<'a> {
             Value::Array(items) => {
                 let least = schema.get("minItems").and_then(Value::as_u64).unwrap_or(0);
                 if (items.len() as u64) < least {
-                    self.complain(pointer, "is empty, but must hold something".to_owned());
+                    self.complain(pointer, EMPTY.to_owned());
                 }
                 if let Some(schema) = schema.get("items") {
                     for (number, item) in items.iter().enumerate() {
@@ -130,6 +133,13 @@ impl<'a> Check<'a> {
                 self.complain(pointer, format!("the field {name:?} is missing"));
             }
         }
+        let least = schema
+            .get("minProperties")
+            .and_then(Value::as_u64)
+            .unwrap_or(0);
+        if (members.len() as u64) < least {
+            self.complain(pointer, EMPTY.to_owned());
+        }
         let known = schema.get("properties").and_then(Value::as_object);
         for (name, member) in members {
             let place = format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"));
@@ -149,12 +159,8 @@ impl<'a> Check<'a> {
             ) {
                 (Some(schema), _) => self.value(schema, member, &place),
                 (None, Some(Value::Bool(false))) => {
-                    let known: Vec<&str> = known
-                        .into_iter()
-                        .flat_map(Map::keys)
-                        .map(String::as_str)
-                        .collect();
-                    self.complain(&place, no_such_field(name, &known));
+                    let known = known.into_iter().flat_map(Map::keys).map(String::as_str);
+                    self.complain(&place, no_such("field", name, known));
                 }
                 (None, Some(schema)) => self.value(schema, member, &place),
                 (None, None) => {}
@@ -163,13 +169,21 @@ impl<'a> Check<'a> {
     }
 }
 
-fn no_such_field(name: &str, known: &[&str]) -> String {
-    let nearest = known.iter().map(|it| (distance(name, it), it)).min();
+/// What is said of a name that there is not: the one that was meant, or all that there are.
+pub(super) fn no_such<'n>(
+    what: &str,
+    name: &str,
+    known: impl Iterator<Item = &'n str> + Clone,
+) -> String {
+    let nearest = known.clone().map(|it| (distance(name, it), it)).min();
     match nearest {
         Some((away, meant)) if away <= NEAR => {
-            format!("there is no such field; did you mean {meant:?}?")
+            format!("there is no such {what}; did you mean {meant:?}?")
         }
-        _ => format!("there is no such field; there are {}", known.join(", ")),
+        _ => {
+            let all: Vec<&str> = known.collect();
+            format!("there is no such {what}; there are {}", all.join(", "))
+        }
     }
 }
 
@@ -252,7 +266,7 @@ mod tests {
     use super::*;
 
     /// What is looked at here, and what is for readers alone.
-    const KEYWORDS: [&str; 18] = [
+    const KEYWORDS: [&str; 19] = [
         "$schema",
         "$defs",
         "$ref",
@@ -264,6 +278,7 @@ mod tests {
         "maximum",
         "minLength",
         "minItems",
+        "minProperties",
         "pattern",
         "required",
         "properties",
@@ -315,6 +330,7 @@ mod tests {
         ] {
             assert_eq!(distance(name, meant), away, "{name} {meant}");
         }
-        assert!(no_such_field("quite_other", &["send", "pass"]).ends_with("there are send, pass"));
+        let known = ["send", "pass"].into_iter();
+        assert!(no_such("field", "quite_other", known).ends_with("there are send, pass"));
     }
 }

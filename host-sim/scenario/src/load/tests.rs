@@ -94,6 +94,139 @@ fn complaints_have_file_line_and_place() {
 }
 
 #[test]
+fn an_expectation_that_would_not_be_looked_at_is_refused() {
+    let sent = |then: &str| format!("scenario: a\nwhen:\n  - send: GET /x\n    then: {then}\n");
+    let together = |inner: &str, then: &str| {
+        format!(
+            "scenario: a\nwhen:\n  - together: [ {{ send: GET /x{inner} }} ]\n    then: {then}\n"
+        )
+    };
+    let checked = |then: &str| format!("scenario: a\nwhen:\n  - pass: 1s\nthen: {then}\n");
+    let cases = [
+        (
+            together("", "{ statuses: { '200': 1 }, body: '' }"),
+            "x.yaml:4: when[0].then.statuses: stands alone: body would not be looked at",
+        ),
+        (
+            together("", "{ status: 200 }"),
+            "x.yaml:4: when[0].then: `statuses` is what is said of requests that are sent together",
+        ),
+        (
+            sent("{ statuses: { '200': 1 } }"),
+            "x.yaml:4: when[0].then: `statuses` is what is said of requests that are sent together",
+        ),
+        (
+            together(
+                ", then: { status: 200, within: 1s }",
+                "{ statuses: { '200': 1 } }",
+            ),
+            "x.yaml:3: when[0].together[0].then.within: what is sent together with others is sent once",
+        ),
+        (
+            sent("{ no_answer: true, headers: { x: y }, json: 1 }"),
+            "x.yaml:4: when[0].then.no_answer: stands alone: headers, json would not be looked at",
+        ),
+        (
+            sent("{ no_answer: true, within: 1s }"),
+            "x.yaml:4: when[0].then.no_answer: stands alone: within",
+        ),
+        (
+            sent("{ no_answer: false }"),
+            "x.yaml:4: when[0].then.no_answer: false is none of true",
+        ),
+        (
+            sent("{ within: 1s }"),
+            "x.yaml:4: when[0].then.within: says how long to wait, but not for what",
+        ),
+        (sent("{}"), "x.yaml:4: when[0].then: is empty"),
+        (
+            sent("{ headers: {} }"),
+            "x.yaml:4: when[0].then.headers: is empty",
+        ),
+        (
+            sent("{ trailers: {} }"),
+            "x.yaml:4: when[0].then.trailers: is empty",
+        ),
+        (
+            sent("{ contains: [] }"),
+            "x.yaml:4: when[0].then.contains: is empty",
+        ),
+        (
+            sent("{ contains: '' }"),
+            "x.yaml:4: when[0].then.contains: is empty",
+        ),
+        (
+            sent("{ save: {} }"),
+            "x.yaml:4: when[0].then.save: is empty",
+        ),
+        (
+            together("", "{ statuses: {} }"),
+            "x.yaml:4: when[0].then.statuses: is empty",
+        ),
+        (checked("{}"), "x.yaml:4: then: is empty"),
+        (
+            checked("{ accounts: {} }"),
+            "x.yaml:4: then.accounts: is empty",
+        ),
+        (
+            checked("{ accounts_of: { a: {} } }"),
+            "x.yaml:4: then.accounts_of.a: is empty",
+        ),
+        (
+            checked("{ metrics: {} }"),
+            "x.yaml:4: then.metrics: is empty",
+        ),
+        (
+            checked("{ key_fetches: {} }"),
+            "x.yaml:4: then.key_fetches: is empty",
+        ),
+        (checked("{ engine: {} }"), "x.yaml:4: then.engine: is empty"),
+        (
+            checked("{ engine: { tenant: acme } }"),
+            "x.yaml:4: then.engine: says whose, but not what",
+        ),
+        (
+            checked("{ metrics: { reward_points.reads.copy_hit: 0 } }"),
+            "x.yaml:4: then.metrics.reward_points.reads.copy_hit: there is no such metric; did you mean \"reward_points.reads.copy_hits\"?",
+        ),
+        (
+            checked("{ metrics: { reward_points.issuer.0.key: 0 } }"),
+            "x.yaml:4: then.metrics.reward_points.issuer.0.key: there is no such metric",
+        ),
+        (checked("{ log: [] }"), "x.yaml:4: then.log: is empty"),
+        (
+            checked("{ log_lacks: [''] }"),
+            "x.yaml:4: then.log_lacks[0]: is empty",
+        ),
+        (
+            "scenario: a\nwhen:\n  - check: {}\n".to_owned(),
+            "x.yaml:3: when[0].check: is empty",
+        ),
+        (
+            "scenario: a\nwhen:\n  - send: GET /x\n  - pass: 1s\n".to_owned(),
+            "x.yaml:3: when: nothing is expected: give a step a `then`, or the scenario one",
+        ),
+    ];
+    for (text, words) in cases {
+        let complaint = refused(&text);
+        assert!(complaint.starts_with(words), "{text}\n{complaint}");
+    }
+    for good in [
+        checked("{ upstream: [] }"),
+        checked(
+            "{ metrics: { reward_points.issuer.3.keys: 1, reward_points.feed.0.epoch: 1, reward_points.signatures.native.es256: 1 } }",
+        ),
+        checked("{ metrics: { reward_points.deny_list.entries: 1 } }"),
+        sent("{ no_answer: true }"),
+        together(", then: { status: 200 }", "{ statuses: { '200': 1 } }"),
+        "scenario: a\nwhen:\n  - together: [ { send: GET /x, then: { status: 200 } } ]\n"
+            .to_owned(),
+    ] {
+        assert!(parse(Path::new("x.yaml"), &good).is_ok(), "{good}");
+    }
+}
+
+#[test]
 fn all_that_is_wrong_is_told_at_once_in_the_order_of_the_file() {
     let words = refused("scenario: 1\nwhen:\n  - sned: GET /x\n  - pass: soon\n");
     let lines: Vec<&str> = words.lines().map(|line| &line[..9]).collect();

@@ -1,5 +1,7 @@
 //! What a scenario says made into what a stage takes: requests, accounts, servers, entries of the deny-list.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::Play;
@@ -134,13 +136,18 @@ impl Play<'_> {
         let answers: Result<Vec<Canned>, String> = answers
             .iter()
             .map(|it| {
-                let headers = it.headers.iter().map(|(name, value)| {
-                    Ok((name.to_ascii_lowercase(), expand(value, self.context)?))
-                });
+                let fields = |all: &BTreeMap<String, String>| -> Result<Vec<_>, String> {
+                    all.iter()
+                        .map(|(name, value)| {
+                            Ok((name.to_ascii_lowercase(), expand(value, self.context)?))
+                        })
+                        .collect()
+                };
                 let answer = Answer {
                     status: it.status.unwrap_or(200),
-                    headers: headers.collect::<Result<_, String>>()?,
+                    headers: fields(&it.headers)?,
                     body: expand(it.body.as_deref().unwrap_or_default(), self.context)?,
+                    trailers: fields(&it.trailers)?,
                 };
                 Ok(Canned {
                     path: it.path.clone().unwrap_or_default(),
@@ -186,6 +193,7 @@ impl Play<'_> {
                 status: spec.status.unwrap_or(200),
                 headers: vec![("content-type".to_owned(), b"application/json".to_vec())],
                 body: body.into_bytes(),
+                trailers: Vec::new(),
             };
             answers.push(Canned {
                 path: path.unwrap_or("/").to_owned(),

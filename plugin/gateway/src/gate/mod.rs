@@ -26,7 +26,7 @@ use self::budget::{Budget, CHEAP_UNITS, COMPUTED_UNITS, NATIVE_UNITS};
 use self::cache::{Bounds, Generations, Key, Keys};
 use self::deny_list::DenyList;
 pub use self::deny_list::{MAX_BYTES as MAX_DENY_LIST_BYTES, MAX_ENTRIES as MAX_DENY_LIST_ENTRIES};
-pub use self::fetch::{Fetch, FetchId, Fetched};
+pub use self::fetch::{Fetch, FetchId, Fetched, SERVED};
 use self::key_sources::{KeySources, Prospect};
 use crate::access::{Access, Effort, IssuerId, NativeCrypto, Rejected, SentToken, Unauthenticated};
 use crate::config::{Config, IdentityHeaders};

@@ -16,6 +16,7 @@ use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::sync::oneshot;
 
 use crate::driver::{Answer, Outcome, Request, Result, Trouble};
 
@@ -24,13 +25,16 @@ const BOUND: Duration = Duration::from_secs(45);
 /// No answer is larger: the bound of a whole list is half of this.
 const MAX_ANSWER_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Sends a request and reads what comes of it.
-pub(super) async fn exchange(to: SocketAddr, request: Request) -> Result<Outcome> {
+/// Told once a request is on its connection; dropped when it never will be.
+pub(super) type Sent = oneshot::Sender<()>;
+
+/// Sends a request, tells that it is `sent`, and reads what comes of it.
+pub(super) async fn exchange(to: SocketAddr, request: Request, sent: Sent) -> Result<Outcome> {
     let work = async {
         if request.http2 {
-            over_http2(to, &request).await
+            over_http2(to, &request, sent).await
         } else {
-            over_http1(to, &request).await
+            over_http1(to, &request, sent).await
         }
     };
     match tokio::time::timeout(BOUND, work).await {
@@ -41,7 +45,7 @@ pub(super) async fn exchange(to: SocketAddr, request: Request) -> Result<Outcome
     }
 }
 
-async fn over_http1(to: SocketAddr, request: &Request) -> io::Result<Outcome> {
+async fn over_http1(to: SocketAddr, request: &Request, sent: Sent) -> io::Result<Outcome> {
     let mut stream = TcpStream::connect(to).await?;
     stream.set_nodelay(true)?;
     let bytes = request.raw.clone().unwrap_or_else(|| http1_bytes(request));
@@ -50,6 +54,8 @@ async fn over_http1(to: SocketAddr, request: &Request) -> io::Result<Outcome> {
     let write = async {
         // A server may answer and close before it has read a large body: its answer counts, not our failed write.
         let _ = writing.write_all(&bytes).await;
+        // Perhaps nobody waits for that.
+        let _ = sent.send(());
     };
     let read = async {
         let mut reading = (&mut reading).take(MAX_ANSWER_BYTES);
@@ -81,6 +87,7 @@ async fn over_http1(to: SocketAddr, request: &Request) -> io::Result<Outcome> {
         status: whole.status,
         headers: whole.headers,
         body: whole.body,
+        trailers: Vec::new(),
     }))
 }
 
@@ -151,25 +158,40 @@ fn http1_bytes(request: &Request) -> Vec<u8> {
     bytes
 }
 
-async fn over_http2(to: SocketAddr, request: &Request) -> io::Result<Outcome> {
+async fn over_http2(to: SocketAddr, request: &Request, sent: Sent) -> io::Result<Outcome> {
     let stream = TcpStream::connect(to).await?;
     stream.set_nodelay(true)?;
     let shake = http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
     let (mut sender, connection) = shake.await.map_err(io::Error::other)?;
     let connection = tokio::spawn(connection);
-    let sent = http2_request(request).map_err(io::Error::other)?;
+    let request = http2_request(request).map_err(io::Error::other)?;
     let outcome = async {
-        let answer = match sender.send_request(sent).await {
+        let answer = sender.send_request(request);
+        tokio::pin!(answer);
+        let early = tokio::select! {
+            biased;
+            answer = &mut answer => Some(answer),
+            // Asked once, it has handed the request to its connection.
+            () = std::future::ready(()) => None,
+        };
+        let _ = sent.send(());
+        let answer = match early {
+            Some(answer) => answer,
+            None => answer.await,
+        };
+        let answer = match answer {
             Ok(answer) => answer,
             // The stream was reset, or the connection ended.
             Err(_) => return Ok(Outcome::Nothing),
         };
         let (head, body) = answer.into_parts();
-        let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+        let body = body.collect().await.map_err(io::Error::other)?;
+        let trailers = body.trailers().map(pairs).unwrap_or_default();
         Ok(Outcome::Answer(Answer {
             status: head.status.as_u16(),
             headers: pairs(&head.headers),
-            body: body.to_vec(),
+            body: body.to_bytes().to_vec(),
+            trailers,
         }))
     }
     .await;
@@ -177,7 +199,7 @@ async fn over_http2(to: SocketAddr, request: &Request) -> io::Result<Outcome> {
     outcome
 }
 
-type Body = http_body_util::combinators::BoxBody<Bytes, Infallible>;
+pub(super) type Body = http_body_util::combinators::BoxBody<Bytes, Infallible>;
 
 fn http2_request(request: &Request) -> std::result::Result<http::Request<Body>, String> {
     let text = |error: &dyn std::fmt::Display| error.to_string();
@@ -199,24 +221,30 @@ fn http2_request(request: &Request) -> std::result::Result<http::Request<Body>, 
     {
         built = built.header("content-length", body.len());
     }
+    let body = body_of(&request.body, &request.trailers).map_err(|error| text(&error))?;
+    built.body(body).map_err(|error| text(&error))
+}
+
+/// A body in these parts, and what comes after it.
+pub(super) fn body_of(
+    parts: &[Vec<u8>],
+    after: &[(String, Vec<u8>)],
+) -> std::result::Result<Body, http::Error> {
     let mut trailers = HeaderMap::new();
-    for (name, value) in &request.trailers {
-        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| text(&error))?;
-        let value = HeaderValue::from_bytes(value).map_err(|error| text(&error))?;
-        trailers.append(name, value);
+    for (name, value) in after {
+        let name = HeaderName::from_bytes(name.as_bytes())?;
+        trailers.append(name, HeaderValue::from_bytes(value)?);
     }
-    let parts = request
-        .body
+    let parts = parts
         .iter()
         .map(|part| Frame::data(Bytes::copy_from_slice(part)));
     let end = (!trailers.is_empty()).then(|| Frame::trailers(trailers));
     let frames: Vec<std::result::Result<_, Infallible>> = parts.chain(end).map(Ok).collect();
-    let body = if frames.is_empty() {
+    Ok(if frames.is_empty() {
         http_body_util::Empty::new().boxed()
     } else {
         http_body_util::BodyExt::boxed(StreamBody::new(tokio_stream::iter(frames)))
-    };
-    built.body(body).map_err(|error| text(&error))
+    })
 }
 
 /// Names in lower case, values as they came.
@@ -225,4 +253,51 @@ pub(super) fn pairs(headers: &HeaderMap) -> Vec<(String, Vec<u8>)> {
         .iter()
         .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// What a server has of a request at the moment at which that is told to be sent.
+    async fn arrived(request: Request) -> Vec<u8> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let to = listener.local_addr().expect("an address");
+        let (sent, told) = oneshot::channel();
+        let client = tokio::spawn(exchange(to, request, sent));
+        let (mut stream, _) = listener.accept().await.expect("a connection");
+        told.await.expect("it is told");
+        // Gone with all that it has not written.
+        client.abort();
+        let _ = client.await;
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).await.expect("its bytes");
+        bytes
+    }
+
+    #[tokio::test]
+    async fn a_request_is_sent_when_all_of_it_is_on_the_connection() {
+        let request = Request {
+            method: "POST".to_owned(),
+            path: b"/x".to_vec(),
+            body: vec![b"one ".to_vec(), b"two".to_vec()],
+            ..Request::default()
+        };
+        let bytes = arrived(request).await;
+        assert!(bytes.starts_with(b"POST /x HTTP/1.1\r\n"));
+        assert!(bytes.ends_with(b"two\r\n0\r\n\r\n"));
+    }
+
+    #[tokio::test]
+    async fn a_request_that_cannot_be_sent_is_told_too() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let to = listener.local_addr().expect("an address");
+        drop(listener);
+        let (sent, told) = oneshot::channel();
+        let outcome = exchange(to, Request::default(), sent).await;
+        assert!(outcome.is_err());
+        assert!(told.await.is_err());
+    }
 }

@@ -6,6 +6,7 @@
 //! above and knows this repository, while scenarios are for people who have nothing but the programs.
 
 mod client;
+mod kept;
 mod server;
 mod stack;
 mod stage;
@@ -14,17 +15,20 @@ mod store;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::runtime::Runtime;
 use tokio::sync::RwLock;
 
+use self::kept::Kept;
 use self::stack::Stack;
 use self::stage::EnvoyStage;
 use crate::driver::{Driver, Need, Result, Setting, Stage, Trouble};
 
 /// Threads for clients and servers.
 const THREADS: usize = 2;
+/// How many know a stack that nobody plays on: its slot, and whoever looks.
+const KNOWN_HERE: usize = 2;
 /// How many stacks are kept while nobody uses them.
 const MAX_IDLE: usize = 1;
 
@@ -57,8 +61,8 @@ impl std::fmt::Debug for Envoy {
     }
 }
 
-/// A stack that is started by whoever comes first.
-type Slot = OnceLock<Result<Arc<RwLock<Stack>>>>;
+/// A stack that is started by whoever comes first, and by the next one where that failed.
+type Slot = Kept<Arc<RwLock<Stack>>>;
 
 impl Envoy {
     /// With these programs.
@@ -113,17 +117,16 @@ impl Envoy {
             }
             Arc::clone(stacks.entry(key).or_default())
         };
-        slot.get_or_init(|| self.start(setting)).clone()
+        slot.get_or_make(|| self.start(setting))
     }
 }
 
 fn is_idle(slot: &Arc<Slot>) -> bool {
-    let unused = |stack: &Result<Arc<RwLock<Stack>>>| {
-        stack
-            .as_ref()
-            .is_ok_and(|stack| Arc::strong_count(stack) == 1)
-    };
-    Arc::strong_count(slot) == 1 && slot.get().is_some_and(unused)
+    // Whoever makes it has the slot too.
+    Arc::strong_count(slot) == 1
+        && slot
+            .get()
+            .is_none_or(|stack| Arc::strong_count(&stack) == KNOWN_HERE)
 }
 
 impl Driver for Envoy {

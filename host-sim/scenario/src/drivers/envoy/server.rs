@@ -5,7 +5,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -16,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::client::pairs;
+use super::client::{Body, body_of, pairs};
 use crate::driver::{Behaviour, Request, Result, Trouble};
 
 pub(super) struct Server {
@@ -114,7 +113,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 async fn answer(
     request: http::Request<Incoming>,
     shared: Arc<Shared>,
-) -> io::Result<http::Response<Full<Bytes>>> {
+) -> io::Result<http::Response<Body>> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?;
     let trailers = body.trailers().map(pairs).unwrap_or_default();
@@ -146,9 +145,12 @@ async fn answer(
     for (name, value) in &canned.headers {
         response = response.header(name.as_str(), value.as_slice());
     }
-    response
-        .body(Full::new(canned.body.into()))
-        .map_err(io::Error::other)
+    let body = if canned.trailers.is_empty() {
+        Full::new(canned.body.into()).boxed()
+    } else {
+        body_of(&[canned.body], &canned.trailers).map_err(io::Error::other)?
+    };
+    response.body(body).map_err(io::Error::other)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,12 +1,13 @@
 //! One engine, the gateways before it, and the servers beside them: started, changed, and ended with their owner.
 
-use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use processes::{Command, ENGINE_CLUSTER, EnvoyConfig, Port, Process, Request, Stats, WorkDir};
+use processes::{
+    Command, ENGINE_CLUSTER, EnvoyConfig, Port, Process, Request, Stats, WorkDir, envoy,
+};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
@@ -15,10 +16,8 @@ use super::server::Server;
 use super::store::Store;
 use crate::driver::{EngineState, Result, Setting, Trouble};
 
-/// How long a process may take until it serves. Compiling the module for every worker counts in.
+/// How long the engine may take until it serves.
 const READY_BOUND: Duration = Duration::from_secs(60);
-/// One look at whether it does.
-const LOOK_BOUND: Duration = Duration::from_secs(2);
 /// The cluster that everything is passed on to.
 const UPSTREAM_CLUSTER: &str = "scenario-upstream";
 
@@ -106,7 +105,8 @@ impl Stack {
             _work: work,
         };
         for gateway in &mut stack.gateways {
-            wait_ready(gateway)?;
+            let (address, admin) = (gateway.port.address(), gateway.admin.address());
+            envoy::wait_ready(&mut gateway.process, address, admin).map_err(Trouble::of)?;
         }
         Ok(stack)
     }
@@ -165,23 +165,10 @@ fn start_gateway(
     configure(programs, setting, servers, &port, &admin)
         .and_then(|config| config.write(&file))
         .map_err(Trouble::of)?;
-    let args: Vec<OsString> = vec![
-        "-c".into(),
-        file.into(),
-        "--concurrency".into(),
-        setting.workers.to_string().into(),
-        // Several run on this machine at once, and none takes over from another.
-        "--use-dynamic-base-id".into(),
-        "--disable-hot-restart".into(),
-        "--log-level".into(),
-        "warning".into(),
-        "--component-log-level".into(),
-        "wasm:info".into(),
-    ];
     let process = Process::start(Command {
         name: format!("gateway {number}"),
         program: programs.envoy.clone(),
-        args,
+        args: envoy::arguments(&file, setting.workers),
         env: Vec::new(),
         log: work.join(format!("envoy-{number}.log")),
     })
@@ -236,18 +223,4 @@ fn add_engine(config: &mut EnvoyConfig, name: &str) {
         cluster["load_assignment"]["cluster_name"] = name.into();
         clusters.push(cluster);
     }
-}
-
-fn wait_ready(gateway: &mut Gateway) -> Result<()> {
-    let (address, admin) = (gateway.port.address(), gateway.admin.address());
-    let ready = |_: &Process| {
-        let ready = Request::new("GET", "/ready")
-            .io_bound(LOOK_BOUND)
-            .send(admin)
-            .ok()?;
-        let listening = || std::net::TcpStream::connect_timeout(&address, LOOK_BOUND).is_ok();
-        (ready.status == 200 && listening()).then_some(())
-    };
-    let waited = gateway.process.wait_until("it serves", READY_BOUND, ready);
-    waited.map_err(Trouble::of)
 }

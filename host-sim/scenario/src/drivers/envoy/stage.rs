@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::runtime::Runtime;
-use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
+use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, oneshot};
 use tokio::task::JoinHandle;
 
 use super::client;
@@ -38,12 +38,19 @@ impl Deref for Held {
     }
 }
 
+/// A request.
+struct UnderWay {
+    task: JoinHandle<Result<Outcome>>,
+    /// Until it is on its connection.
+    sent: Option<oneshot::Receiver<()>>,
+}
+
 pub(super) struct EnvoyStage {
     held: Held,
     runtime: Arc<Runtime>,
     number: u64,
     last_ask: u64,
-    under_way: BTreeMap<Ask, JoinHandle<Result<Outcome>>>,
+    under_way: BTreeMap<Ask, UnderWay>,
     /// How long each gateway's log was at the beginning.
     logs: Vec<usize>,
 }
@@ -100,22 +107,27 @@ impl Stage for EnvoyStage {
         let to = self.held.gateways[place.gateway].address();
         self.last_ask += 1;
         let ask = Ask(self.last_ask);
-        let task = self.runtime.spawn(client::exchange(to, request.clone()));
-        self.under_way.insert(ask, task);
+        let (sent, told) = oneshot::channel();
+        let exchange = client::exchange(to, request.clone(), sent);
+        let under_way = UnderWay {
+            task: self.runtime.spawn(exchange),
+            sent: Some(told),
+        };
+        self.under_way.insert(ask, under_way);
         Ok(ask)
     }
 
     fn finish(&mut self, ask: Ask) -> Result<Outcome> {
-        let task = self.under_way.remove(&ask);
-        let task = task.ok_or_else(|| Trouble("there is no such request".to_owned()))?;
-        self.runtime.block_on(task).map_err(Trouble::of)?
+        let under_way = self.under_way.remove(&ask);
+        let under_way = under_way.ok_or_else(|| Trouble("there is no such request".to_owned()))?;
+        self.runtime.block_on(under_way.task).map_err(Trouble::of)?
     }
 
     fn leave(&mut self, ask: Ask) -> Result<()> {
-        if let Some(task) = self.under_way.remove(&ask) {
-            task.abort();
+        if let Some(under_way) = self.under_way.remove(&ask) {
+            under_way.task.abort();
             // Its connection is gone with it.
-            let _ = self.runtime.block_on(task);
+            let _ = self.runtime.block_on(under_way.task);
         }
         Ok(())
     }
@@ -125,6 +137,11 @@ impl Stage for EnvoyStage {
     }
 
     fn linger(&mut self) -> Result<()> {
+        // What is not on its connection yet has no time to go on in.
+        for sent in self.under_way.values_mut().filter_map(|it| it.sent.take()) {
+            // One that cannot be sent is told by its outcome.
+            let _ = self.runtime.block_on(sent);
+        }
         std::thread::sleep(LINGER);
         Ok(())
     }
@@ -184,8 +201,8 @@ impl Stage for EnvoyStage {
 
 impl Drop for EnvoyStage {
     fn drop(&mut self) {
-        for task in self.under_way.values() {
-            task.abort();
+        for under_way in self.under_way.values() {
+            under_way.task.abort();
         }
         if let Held::Alone(stack) = &mut self.held {
             // Whoever comes next finds it so, or is told what is wrong with it.

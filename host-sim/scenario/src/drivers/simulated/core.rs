@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use gateway::config::Config;
 use gateway::engine::{Answer, CallId, StreamEffect, StreamId};
 use gateway::exchange::{Exchange, Input, Onward, Step};
-use gateway::gate::{Fetch, Fetched};
+use gateway::gate::{Fetch, Fetched, SERVED};
 use gateway::wake::{ExchangeId, Woken};
 use gateway::worker::Worker;
 use host::{CallResponse, Effect, GrpcTarget, Headers, HttpCall};
@@ -77,7 +77,7 @@ impl CoreGuest {
                     let length = reply.body.len().to_string();
                     headers.set(b"content-length", length.as_bytes());
                 }
-                self.reply(stream, headers, reply.body);
+                self.reply(stream, headers, reply.body, Headers::default());
             }
             Some(Step::PassOn(onward)) => {
                 if let Some(held) = self.requests.get_mut(&stream) {
@@ -92,19 +92,23 @@ impl CoreGuest {
         }
     }
 
-    fn reply(&mut self, stream: u32, headers: Headers, body: Vec<u8>) {
-        let end_stream = body.is_empty();
+    fn reply(&mut self, stream: u32, headers: Headers, body: Vec<u8>, trailers: Headers) {
+        let last = trailers.is_empty();
         self.effects.push(Effect::ResponseHeaders {
             stream,
             headers,
-            end_stream,
+            end_stream: last && body.is_empty(),
         });
-        if !end_stream {
+        if !body.is_empty() {
             self.effects.push(Effect::ResponseBody {
                 stream,
                 data: body,
-                end_stream: true,
+                end_stream: last,
             });
+        }
+        if !last {
+            self.effects
+                .push(Effect::ResponseTrailers { stream, trailers });
         }
     }
 
@@ -262,18 +266,10 @@ fn read(fetch: &Fetch, response: Option<CallResponse>) -> Fetched {
     };
     let status = response.headers.get(":status");
     let status = status.and_then(|it| std::str::from_utf8(it).ok()?.parse::<u16>().ok());
-    let is_upstreams = response
-        .headers
-        .get("x-envoy-upstream-service-time")
-        .is_some();
-    match status {
-        _ if response.body.len() > fetch.max_bytes => Fetched::TooLarge,
-        Some(status) if status < 500 || is_upstreams => Fetched::Answer {
-            status,
-            body: response.body.into(),
-        },
-        _ => Fetched::Nothing,
-    }
+    let CallResponse { headers, body, .. } = response;
+    let is_served = || headers.get(SERVED).is_some();
+    let body_bytes = body.len();
+    fetch.read(status, body_bytes, is_served, || Some(body))
 }
 
 impl Guest for CoreGuest {
@@ -324,15 +320,21 @@ impl Guest for CoreGuest {
         Ok(())
     }
 
-    fn answered(&mut self, stream: u32, headers: Headers, body: &[u8]) -> Run<()> {
+    fn answered(
+        &mut self,
+        stream: u32,
+        headers: Headers,
+        body: &[u8],
+        trailers: Headers,
+    ) -> Run<()> {
         self.requests.remove(&stream);
-        self.reply(stream, headers, body.to_vec());
+        self.reply(stream, headers, body.to_vec(), trailers);
         Ok(())
     }
 
     fn answered_by_proxy(&mut self, stream: u32, status: u16, body: &str) -> Run<()> {
         let headers = Headers::from_pairs([(":status", &status.to_string())]);
-        self.answered(stream, headers, body.as_bytes())
+        self.answered(stream, headers, body.as_bytes(), Headers::default())
     }
 
     fn left(&mut self, stream: u32) -> Run<()> {

@@ -25,7 +25,13 @@ pub(super) trait Guest {
     fn request_body(&mut self, stream: u32, data: &[u8], end: bool) -> Run<()>;
     fn request_trailers(&mut self, stream: u32, trailers: Headers) -> Run<()>;
     /// The upstream has answered.
-    fn answered(&mut self, stream: u32, headers: Headers, body: &[u8]) -> Run<()>;
+    fn answered(
+        &mut self,
+        stream: u32,
+        headers: Headers,
+        body: &[u8],
+        trailers: Headers,
+    ) -> Run<()>;
     /// The proxy itself answers: no upstream, or none in time.
     fn answered_by_proxy(&mut self, stream: u32, status: u16, body: &str) -> Run<()>;
     fn left(&mut self, stream: u32) -> Run<()>;

@@ -3,6 +3,7 @@
 //! How a failure looks to the filter is Envoy's (`docs/host-facts.md`).
 
 use gateway::engine::Method;
+use gateway::gate::SERVED;
 use host::{CallResponse, Effect, Headers, HttpCall};
 
 use super::world::{At, EngineCall, Event, News, UNAVAILABLE, World};
@@ -215,7 +216,7 @@ impl World {
                     Some(answer) => {
                         let mut headers =
                             Headers::from_pairs([(":status", &answer.status.to_string())]);
-                        headers.add(b"x-envoy-upstream-service-time", b"1");
+                        headers.add(SERVED.as_bytes(), b"1");
                         for (name, value) in &answer.headers {
                             headers.add(name.as_bytes(), value);
                         }

@@ -17,6 +17,8 @@ pub(super) struct Open {
     /// What was passed on of it so far.
     passed: Option<Request>,
     answer: Option<Answer>,
+    /// Whether it came over a connection that carries trailers.
+    has_trailers: bool,
 }
 
 impl World {
@@ -44,6 +46,7 @@ impl World {
             ask,
             passed: None,
             answer: None,
+            has_trailers: request.http2,
         };
         self.open.insert((at, stream), open);
         self.carry_out(at)?;
@@ -51,12 +54,15 @@ impl World {
             let last = number + 1 == request.body.len() && request.trailers.is_empty();
             self.call(at, |guest| guest.request_body(stream, part, last))?;
         }
-        if !request.trailers.is_empty() {
-            let mut trailers = Headers::default();
-            for (name, value) in &request.trailers {
-                trailers.add(name.as_bytes(), value);
-            }
+        if request.trailers.is_empty() {
+            return Ok(ask);
+        }
+        // Envoy's HTTP/1.1 drops trailers unless it is told not to: what is left of them is the end.
+        if request.http2 {
+            let trailers = headers_of(&request.trailers);
             self.call(at, |guest| guest.request_trailers(stream, trailers))?;
+        } else {
+            self.call(at, |guest| guest.request_body(stream, &[], true))?;
         }
         Ok(ask)
     }
@@ -132,7 +138,7 @@ impl World {
                     open.answer = Some(Answer {
                         status: status.unwrap_or(0),
                         headers: head.headers,
-                        body: Vec::new(),
+                        ..Answer::default()
                     });
                 }
                 self.answered(at, stream, end_stream);
@@ -148,7 +154,14 @@ impl World {
                 }
                 self.answered(at, stream, end_stream);
             }
-            Effect::ResponseTrailers { stream, .. } => self.answered(at, stream, true),
+            Effect::ResponseTrailers { stream, trailers } => {
+                let open = self.open.get_mut(&(at, stream));
+                let open = open.filter(|open| open.has_trailers);
+                if let Some(answer) = open.and_then(|open| open.answer.as_mut()) {
+                    answer.trailers = request_of(&trailers).headers;
+                }
+                self.answered(at, stream, true);
+            }
             Effect::Reset { stream } | Effect::Finished { stream } => {
                 if let Some(open) = self.open.remove(&(at, stream)) {
                     self.done.insert(open.ask, Outcome::Nothing);
@@ -221,8 +234,17 @@ impl World {
                 for (name, value) in &answer.headers {
                     headers.add(name.as_bytes(), value);
                 }
-                guest.answered(stream, headers, &answer.body)
+                let trailers = headers_of(&answer.trailers);
+                guest.answered(stream, headers, &answer.body, trailers)
             }
         })
     }
+}
+
+fn headers_of(fields: &[(String, Vec<u8>)]) -> Headers {
+    let mut headers = Headers::default();
+    for (name, value) in fields {
+        headers.add(name.as_bytes(), value);
+    }
+    headers
 }

@@ -32,14 +32,24 @@ impl Guest for WasmGuest {
         self.0.request_trailers(stream, trailers).map_err(trap)
     }
 
-    fn answered(&mut self, stream: u32, headers: Headers, body: &[u8]) -> Run<()> {
+    fn answered(
+        &mut self,
+        stream: u32,
+        headers: Headers,
+        body: &[u8],
+        trailers: Headers,
+    ) -> Run<()> {
+        let last = trailers.is_empty();
         self.0
-            .response_headers(stream, headers, body.is_empty())
+            .response_headers(stream, headers, last && body.is_empty())
             .map_err(trap)?;
-        if body.is_empty() {
+        if !body.is_empty() {
+            self.0.response_body(stream, body, last).map_err(trap)?;
+        }
+        if last {
             return Ok(());
         }
-        self.0.response_body(stream, body, true).map_err(trap)
+        self.0.response_trailers(stream, trailers).map_err(trap)
     }
 
     fn answered_by_proxy(&mut self, stream: u32, status: u16, body: &str) -> Run<()> {

@@ -303,10 +303,10 @@ impl World {
         match event {
             Event::ToEngine(call) => self.reach_engine(call),
             Event::GivenUp { at, life, token } => {
-                // Whoever has had an answer does not look at this one.
+                // Whoever has had an answer does not look at this one; another life counts its calls anew.
                 self.frozen
                     .iter_mut()
-                    .filter(|it| it.at == at && it.token == token)
+                    .filter(|it| (it.at, it.life, it.token) == (at, life, token))
                     .for_each(|it| it.life = 0);
                 self.news(
                     at,
