@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use ledger::State;
+
 use super::deletions::Deletions;
 use crate::random::mix;
 
@@ -19,8 +21,8 @@ pub struct Book {
     told_by: Vec<i64>,
     /// The engine holds something that this book cannot say: nothing about the account can be judged any more.
     pub(super) is_spoiled: bool,
-    /// What the newest document remembers besides its history, and when it was written.
-    pub(super) memory: ledger::Memory,
+    /// What the newest document says, and when it was written.
+    pub(super) held: State,
     pub(super) updated_at_ms: i64,
     /// Segments by generation, then by first entry: the last entry of each, and a hash of all of it.
     pub(super) segments: BTreeMap<u64, BTreeMap<u64, (u64, u64)>>,
@@ -35,7 +37,7 @@ impl Default for Book {
             hidden_us: Vec::new(),
             told_by: Vec::new(),
             is_spoiled: false,
-            memory: ledger::Memory::default(),
+            held: State::Absent,
             updated_at_ms: 0,
             segments: BTreeMap::new(),
         }

@@ -270,13 +270,12 @@ impl Book {
                 found.wrong(Check::ExactlyOnce, words.to_owned());
             }
         }
-        let memory = memory_of(&state);
         let ending = self.lives.last_mut().filter(|_| was_live);
-        if let Some(life) = ending.filter(|_| version.ended > 0) {
-            Self::end_life(life, &memory, updated_at_ms, found);
+        if let (Some(life), Some(memory)) = (ending, memory_of(&state))
+            && version.ended > 0
+        {
+            Self::end_life(life, memory, updated_at_ms, found);
         }
-        self.remember(memory, updated_at_ms, found);
-        self.updated_at_ms = updated_at_ms;
         if begun_anew {
             self.lives.push(Life {
                 generation: now,
@@ -313,6 +312,7 @@ impl Book {
             State::Absent => Standing::Absent,
         };
         self.versions.push(version);
+        self.remember(state, updated_at_ms, found);
         recorded
     }
 

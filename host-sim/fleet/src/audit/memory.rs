@@ -18,19 +18,22 @@ pub(super) const fn is_forgotten(ended_ms: i64, most_ms: i64) -> bool {
 }
 
 /// What a document remembers besides its history.
-pub(super) fn memory_of(state: &State) -> Memory {
+pub(super) fn memory_of(state: &State) -> Option<&Memory> {
     match state {
-        State::Live(account) => account.memory().clone(),
-        State::Erased(tombstone) => tombstone.memory().clone(),
-        State::Absent => Memory::default(),
+        State::Live(account) => Some(account.memory()),
+        State::Erased(tombstone) => Some(tombstone.memory()),
+        State::Absent => None,
     }
 }
 
 impl Book {
-    /// The next document remembers this, as it was written at `now_ms`.
-    pub(super) fn remember(&mut self, memory: Memory, now_ms: i64, found: &mut Found) {
-        let before = std::mem::replace(&mut self.memory, memory);
-        let now = &self.memory;
+    /// The next document is this, written at `now_ms`: it remembers what the one before it did.
+    pub(super) fn remember(&mut self, state: State, now_ms: i64, found: &mut Found) {
+        let before = std::mem::replace(&mut self.held, state);
+        self.updated_at_ms = now_ms;
+        let (Some(before), Some(now)) = (memory_of(&before), memory_of(&self.held)) else {
+            return;
+        };
         let lists = [
             (kept(&before.keys, &now.keys, now_ms, |it| it.at), "a key"),
             (
@@ -92,7 +95,7 @@ impl Book {
             );
             found.wrong(Check::History, words);
         }
-        self.memory = Memory::default();
+        self.held = State::Absent;
     }
 }
 
