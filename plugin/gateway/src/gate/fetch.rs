@@ -89,7 +89,8 @@ mod tests {
             status,
             body: Bytes::from_static(body),
         };
-        let cases: [(Option<u16>, bool, usize, Option<&'static [u8]>, Fetched); 9] = [
+        type Case = (Option<u16>, bool, usize, Option<&'static [u8]>, Fetched);
+        let cases: [Case; 9] = [
             (Some(200), true, 4, Some(b"keys"), answer(200, b"keys")),
             (Some(200), false, 4, Some(b"keys"), answer(200, b"keys")),
             (Some(404), false, 0, Some(b""), answer(404, b"")),
