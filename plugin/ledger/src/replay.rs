@@ -34,8 +34,8 @@ where
     E: Fn() -> I,
     I: Iterator<Item = &'a Entry>,
 {
-    let mut ids: BTreeSet<&str> = BTreeSet::new();
-    ids.extend(facts.opened_by.iter().map(|opening| opening.id.as_str()));
+    let mut ids: BTreeSet<&EntryId> = BTreeSet::new();
+    ids.extend(facts.opened_by.iter().map(|opening| &opening.id));
     let mut earlier = facts.created_at;
     let mut left = 0_u64;
     if let Some(archived) = facts.archived {
@@ -50,7 +50,7 @@ where
         left = at;
         let lots = facts.lots.iter().filter(|lot| lot.sequence <= left);
         for lot in lots {
-            if !ids.insert(lot.id.as_str()) {
+            if !ids.insert(&lot.id) {
                 return Err(Corrupt::DuplicateId { at: lot.sequence });
             }
         }
@@ -66,7 +66,7 @@ where
             return Err(Corrupt::EntryTime { at });
         }
         earlier = recorded;
-        if !ids.insert(entry.identity.id.as_str()) {
+        if !ids.insert(&entry.identity.id) {
             return Err(Corrupt::DuplicateId { at });
         }
     }

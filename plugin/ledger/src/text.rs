@@ -45,11 +45,18 @@ fn within(text: &str, max_bytes: usize) -> Result<(), InvalidText> {
 
 /// The id of an entry: 1 to 128 bytes without control characters, unique within one life of an account.
 #[derive(Debug, Clone)]
-pub struct EntryId {
+pub struct EntryId(IdText);
+
+/// Most ids are UUIDs: those take no memory of their own, and every document has one for each entry.
+#[derive(Debug, Clone)]
+enum IdText {
+    /// The UUID that it was made from, and its text: known without reading or writing it again.
+    Uuid {
+        bytes: [u8; 16],
+        text: [u8; 36],
+    },
     // Shared, because open lots carry ids and are cloned for every write.
-    text: Arc<str>,
-    /// The UUID that it was made from: known without reading the text again.
-    uuid: Option<[u8; 16]>,
+    Given(Arc<str>),
 }
 
 impl EntryId {
@@ -69,10 +76,7 @@ impl EntryId {
         if text.chars().any(char::is_control) {
             return Err(InvalidText::ControlCharacter);
         }
-        Ok(EntryId {
-            text: text.into(),
-            uuid: None,
-        })
+        Ok(EntryId(IdText::Given(text.into())))
     }
 
     /// The id that is this UUID, in its canonical lower-case text (RFC 9562, section 4).
@@ -89,28 +93,38 @@ impl EntryId {
                 *character = digit(value);
             }
         }
-        // Digits and hyphens are text.
-        EntryId {
-            text: std::str::from_utf8(&text).unwrap_or_default().into(),
-            uuid: Some(bytes),
-        }
+        EntryId(IdText::Uuid { bytes, text })
     }
 
     /// The id as it was given.
     pub fn as_str(&self) -> &str {
-        &self.text
+        match &self.0 {
+            // Digits and hyphens are text.
+            IdText::Uuid { text, .. } => std::str::from_utf8(text).unwrap_or_default(),
+            IdText::Given(text) => text,
+        }
     }
 
     /// The UUID that this id was made from, if it was made from one. The same text may have been given as text.
     pub fn uuid(&self) -> Option<[u8; 16]> {
-        self.uuid
+        match self.0 {
+            IdText::Uuid { bytes, .. } => Some(bytes),
+            IdText::Given(_) => None,
+        }
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        match &self.0 {
+            IdText::Uuid { text, .. } => text,
+            IdText::Given(text) => text.as_bytes(),
+        }
     }
 }
 
-// An id is its text, however it was made.
+// An id is its text, however it was made; texts stand in the order of their bytes.
 impl PartialEq for EntryId {
     fn eq(&self, other: &EntryId) -> bool {
-        self.text == other.text
+        self.as_bytes() == other.as_bytes()
     }
 }
 
@@ -124,13 +138,13 @@ impl PartialOrd for EntryId {
 
 impl Ord for EntryId {
     fn cmp(&self, other: &EntryId) -> Ordering {
-        self.text.cmp(&other.text)
+        self.as_bytes().cmp(other.as_bytes())
     }
 }
 
 impl Hash for EntryId {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.text.hash(state);
+        self.as_bytes().hash(state);
     }
 }
 
