@@ -257,6 +257,16 @@ pub fn tenant_prefix(tenant: &Tenant) -> String {
     prefix_of(tenant.as_str())
 }
 
+/// The prefix of all keys of the bucket that `key` is in, as far as it is an account's; ends in `/`.
+#[must_use]
+pub fn bucket_prefix(key: &[u8]) -> Option<&[u8]> {
+    let place = key.strip_prefix(ACCOUNTS.as_bytes())?;
+    let mut slashes = place.iter().enumerate().filter(|(_, byte)| **byte == b'/');
+    let (_, (bucket_end, _)) = (slashes.next()?, slashes.next()?);
+    let length = ACCOUNTS.len().saturating_add(bucket_end).saturating_add(1);
+    key.get(..length)
+}
+
 /// The prefix of every account document there is; ends in `/`.
 #[must_use]
 pub fn accounts_prefix() -> String {

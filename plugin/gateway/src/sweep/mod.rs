@@ -34,6 +34,7 @@
 mod due;
 #[cfg(test)]
 mod tests;
+mod walk;
 
 use std::collections::VecDeque;
 
@@ -41,7 +42,7 @@ use bytes::Bytes;
 
 pub use self::due::SKEW_MS;
 use self::due::{Remains, remains};
-use crate::accounts::keys::{accounts_prefix, prefix_end};
+use self::walk::{Walk, Walked};
 use crate::engine::{
     Answer, MalformedAnswer, Method, Removed, read_keys, read_page, read_range, read_removal,
     remove_document, remove_range,
@@ -73,8 +74,9 @@ const NO_ANSWER_MS: i64 = 120_000;
 pub struct Sweeper {
     cluster: String,
     interval_ms: u32,
-    /// Where the next page begins.
-    next_key: Vec<u8>,
+    walk: Walk,
+    /// What became of it with the last page.
+    walked: Walked,
     page_accounts: i64,
     /// What the last page brought; the first one is being removed.
     found: VecDeque<Remains>,
@@ -105,7 +107,8 @@ impl Sweeper {
         Self {
             cluster: cluster.to_owned(),
             interval_ms,
-            next_key: accounts_prefix().into_bytes(),
+            walk: Walk::new(),
+            walked: Walked::On,
             page_accounts: PAGE_ACCOUNTS,
             found: VecDeque::new(),
             step: Step::Page,
@@ -146,8 +149,8 @@ impl Sweeper {
         let found = self.found.front();
         Some(match &self.step {
             Step::Page => {
-                let end = prefix_end(accounts_prefix().as_bytes());
-                let page = read_range(&self.next_key, &end, self.page_accounts, 0);
+                let (start, end) = self.walk.range();
+                let page = read_range(start, &end, self.page_accounts, 0);
                 (Method::Range, page)
             }
             Step::Look => {
@@ -179,13 +182,11 @@ impl Sweeper {
             Ok(step) => {
                 self.asked_ms = None;
                 self.step = step;
-                let pause_ms = match self.step {
-                    // The walk has come to its end.
-                    Step::Page if self.next_key == accounts_prefix().as_bytes() => {
-                        REST_MS.max(self.interval_ms.into())
-                    }
-                    Step::Page => self.interval_ms.into(),
-                    Step::Look | Step::Segments { .. } | Step::Tombstone => 0,
+                let pause_ms = match (&self.step, self.walked) {
+                    (Step::Page, Walked::Round) => REST_MS.max(self.interval_ms.into()),
+                    (Step::Page, Walked::On) => self.interval_ms.into(),
+                    (Step::Page, Walked::Past)
+                    | (Step::Look | Step::Segments { .. } | Step::Tombstone, _) => 0,
                 };
                 self.due_ms = Some(now.steady_ms.saturating_add(pause_ms));
             }
@@ -203,12 +204,9 @@ impl Sweeper {
         match self.step {
             Step::Page => {
                 let page = read_page(message)?;
+                self.walked = self.walk.took(&page)?;
                 let judged = page.documents.iter().map(|it| remains(it, now.wall_ms));
                 self.found = judged.flatten().collect();
-                self.next_key = match page.documents.last() {
-                    Some(last) if page.more => just_behind(&last.key),
-                    _ => accounts_prefix().into_bytes(),
-                };
                 // One that had to be made smaller grows again.
                 self.page_accounts = self.page_accounts.saturating_mul(2).min(PAGE_ACCOUNTS);
                 Ok(self.next_found())
