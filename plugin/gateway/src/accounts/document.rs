@@ -5,23 +5,24 @@
 //! cannot have produced is refused with the reason. Nothing is repaired. What the facts mean is the ledger's to know;
 //! where the bytes are kept is the caller's.
 
+mod fields;
 mod read;
 pub mod segment;
 #[cfg(test)]
 mod tests;
 mod uuid;
+mod wire;
 mod write;
 
 use std::fmt;
 
-use ledger::{Corrupt, Record, State, Timestamp};
-use prost::Message;
+use ledger::{Corrupt, Record, State};
 
-/// The messages of `proto/account.proto`.
-#[allow(
-    missing_docs,
-    reason = "generated; the fields are documented in the proto file"
-)]
+use self::read::Stored;
+use self::wire::Reader;
+
+/// The messages of `proto/account.proto`, as a library reads and writes them.
+#[cfg(test)]
 mod proto {
     include!(concat!(env!("OUT_DIR"), "/rewardpoints.v1.rs"));
 }
@@ -36,10 +37,10 @@ pub const MAX_DOCUMENT_BYTES: usize = 1024 * 1024;
 pub const REDEEM_RESERVE_BYTES: usize = 64 * 1024;
 
 /// The format that is written.
-const FORMAT: u32 = 2;
+const FORMAT: u64 = 2;
 
 /// The format before it, which is read as well: no history has left such a document.
-const WHOLE_FORMAT: u32 = 1;
+const WHOLE_FORMAT: u64 = 1;
 
 /// The first byte of a document: the tag of `format`.
 const FORMAT_TAG: u8 = 0x08;
@@ -56,8 +57,8 @@ pub enum DocumentError {
         /// Its version.
         found: u64,
     },
-    /// The bytes are not the message that the format says.
-    Malformed(prost::DecodeError),
+    /// The bytes are not the message that the format says: why.
+    Malformed(&'static str),
     /// The document has something in it that would be lost if it was written again.
     UnknownContent,
     /// A part is missing.
@@ -92,7 +93,7 @@ impl std::error::Error for DocumentError {}
 /// The document of an account or of its tombstone. Its size is for the caller to judge, by [`MAX_DOCUMENT_BYTES`].
 #[must_use]
 pub fn encode(record: &Record) -> Vec<u8> {
-    write::document(record).encode_to_vec()
+    write::record(record)
 }
 
 /// Whether a document is an account's, not a tombstone's. Looks no further: cheaper than [`decode`], for counting.
@@ -101,12 +102,7 @@ pub fn encode(record: &Record) -> Vec<u8> {
 /// As for [`decode`], of what has to be looked at.
 pub fn is_live(bytes: &[u8]) -> Result<bool, DocumentError> {
     check_format(bytes, &[FORMAT, WHOLE_FORMAT])?;
-    let message = proto::AccountDocument::decode(bytes).map_err(DocumentError::Malformed)?;
-    match message.state {
-        Some(proto::account_document::State::Live(_)) => Ok(true),
-        Some(proto::account_document::State::Erased(_)) => Ok(false),
-        None => Err(DocumentError::Missing("state")),
-    }
+    Ok(matches!(read::stored(bytes)?, Stored::Live(_)))
 }
 
 /// The life and the newest entry up to which an account's history is in segments, if any of it is. Looks no further.
@@ -115,13 +111,12 @@ pub fn is_live(bytes: &[u8]) -> Result<bool, DocumentError> {
 /// As for [`decode`], of what has to be looked at.
 pub fn archived(bytes: &[u8]) -> Result<Option<(u64, u64)>, DocumentError> {
     check_format(bytes, &[FORMAT, WHOLE_FORMAT])?;
-    let message = proto::AccountDocument::decode(bytes).map_err(DocumentError::Malformed)?;
-    Ok(match message.state {
-        Some(proto::account_document::State::Live(live)) => live
-            .archived
-            .map(|archived| (live.generation, archived.sequence)),
-        _ => None,
-    })
+    let Stored::Live(live) = read::stored(bytes)? else {
+        return Ok(None);
+    };
+    let outline = read::outline(live)?;
+    let archived = outline.archived.map(|archived| archived.sequence);
+    Ok(archived.map(|archived| (outline.generation, archived)))
 }
 
 /// Which lives a document tells of.
@@ -146,48 +141,38 @@ pub enum Lives {
 /// As for [`decode`], of what has to be looked at.
 pub fn lives(bytes: &[u8]) -> Result<Lives, DocumentError> {
     check_format(bytes, &[FORMAT, WHOLE_FORMAT])?;
-    let message = proto::AccountDocument::decode(bytes).map_err(DocumentError::Malformed)?;
-    let live = match message.state {
-        Some(proto::account_document::State::Live(live)) => live,
-        Some(proto::account_document::State::Erased(_)) => return Ok(Lives::Ended),
-        None => return Err(DocumentError::Missing("state")),
+    let Stored::Live(live) = read::stored(bytes)? else {
+        return Ok(Lives::Ended);
     };
-    let created_at = live.created_at.and_then(Timestamp::from_millis);
-    let created_at = created_at.ok_or(DocumentError::Missing("creation time"))?;
-    if !ledger::is_later_life(live.generation, created_at) {
+    let outline = read::outline(live)?;
+    if !ledger::is_later_life(outline.generation, outline.created_at) {
         return Ok(Lives::First);
     }
-    let ends = live.histories.iter().map(|history| {
-        let at = history.at.ok_or(DocumentError::Missing("end of a life"))?;
-        Ok((history.generation, at))
-    });
+    let histories = outline.histories.iter();
+    let remembered = histories.map(|history| (history.generation, history.at.as_millis()));
     Ok(Lives::Later {
-        generation: live.generation,
-        remembered: ends.collect::<Result<_, DocumentError>>()?,
+        generation: outline.generation,
+        remembered: remembered.collect(),
     })
 }
 
 /// Reads a document.
 ///
 /// # Errors
-/// The first reason, in the order of [`DocumentError`], for which it is not one of ours.
+/// The first reason for which it is not one of ours.
 pub fn decode(bytes: &[u8]) -> Result<State, DocumentError> {
     check_format(bytes, &[FORMAT, WHOLE_FORMAT])?;
-    let message = proto::AccountDocument::decode(bytes).map_err(DocumentError::Malformed)?;
-    // What the decoder did not know, or took in a longer form than ours, makes the difference.
-    if message.encoded_len() != bytes.len() {
-        return Err(DocumentError::UnknownContent);
-    }
-    read::state(message)
+    read::state(bytes)
 }
 
-fn check_format(bytes: &[u8], known: &[u32]) -> Result<(), DocumentError> {
-    let Some((&FORMAT_TAG, mut rest)) = bytes.split_first() else {
+/// In any form: what is of another format is told by its number.
+fn check_format(bytes: &[u8], known: &[u64]) -> Result<(), DocumentError> {
+    let Some((&FORMAT_TAG, rest)) = bytes.split_first() else {
         return Err(DocumentError::NoFormat);
     };
-    match prost::encoding::decode_varint(&mut rest) {
-        Ok(found) if known.iter().any(|&format| found == u64::from(format)) => Ok(()),
-        Ok(found) => Err(DocumentError::UnknownFormat { found }),
-        Err(_) => Err(DocumentError::NoFormat),
+    match Reader::new(rest).any_varint() {
+        Some(found) if known.contains(&found) => Ok(()),
+        Some(found) => Err(DocumentError::UnknownFormat { found }),
+        None => Err(DocumentError::NoFormat),
     }
 }

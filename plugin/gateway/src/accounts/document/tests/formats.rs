@@ -122,7 +122,7 @@ fn where_the_history_is_can_be_seen_without_reading_all() {
         state: None,
     };
     let no_state = no_state.encode_to_vec();
-    assert_eq!(archived_of(&no_state), Ok(None));
+    assert_eq!(archived_of(&no_state), Err(DocumentError::Missing("state")));
     assert_eq!(archived_of(b"{}"), Err(DocumentError::NoFormat));
 }
 
