@@ -327,8 +327,10 @@ impl Book {
         let Some(value) = &change.value else {
             let is_known = of_life.remove(&first).is_some();
             let current = self.lives.last().map_or(0, |it| it.generation);
-            let mut ended = self.lives.iter().filter(|it| it.generation == generation);
-            let ended_ms = ended.next().and_then(|it| it.ended_ms);
+            let life = self.lives.iter().find(|it| it.generation == generation);
+            // One that no document of its life ever referred to means nothing: the life ended before.
+            let referred = life.filter(|it| it.archived >= first);
+            let ended_ms = referred.and_then(|it| it.ended_ms);
             let is_due = ended_ms.is_none_or(|it| is_forgotten(it, most_ms));
             let counts = self.newest().is_live() && current == generation;
             return match is_known && !counts && is_due {

@@ -93,6 +93,28 @@ fn a_segment_that_is_removed_too_early() {
 }
 
 #[test]
+fn a_segment_that_no_document_referred_to_may_go_once_its_life_has_ended() {
+    for (ends, found) in [(true, None), (false, Some(Check::History))] {
+        let mut scene = added();
+        let State::Live(account) = scene.state.clone() else {
+            panic!("there is an account");
+        };
+        let oldest = account.oldest(1).expect("an entry");
+        let key = segment_key(account.generation(), 1);
+        scene.puts(&key, segment::encode(&oldest));
+        let delete = scene.asks(2);
+        if ends {
+            scene.does(2);
+        }
+        scene.auditor.unknown(&delete);
+        scene.finds_nothing_wrong_yet();
+        scene.removes(&key);
+        let violation = scene.auditor.take_violation().map(|it| it.check);
+        assert_eq!(violation, found, "{ends}");
+    }
+}
+
+#[test]
 fn a_life_that_is_not_remembered() {
     type Forget = fn(&mut Memory);
     type Begin = fn() -> Scene;
