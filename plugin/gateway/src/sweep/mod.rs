@@ -150,7 +150,7 @@ impl Sweeper {
         Some(match &self.step {
             Step::Page => {
                 let (start, end) = self.walk.range();
-                let page = read_range(start, &end, self.page_accounts, 0);
+                let page = read_range(start, end, self.page_accounts, 0);
                 (Method::Range, page)
             }
             Step::Look => {
@@ -266,6 +266,9 @@ impl Sweeper {
         self.asked_ms = None;
         self.due_ms = Some(now.steady_ms.saturating_add(FAILURE_PAUSE_MS));
         self.page_accounts = self.page_accounts.checked_div(2).unwrap_or(1).max(1);
+        if self.step == Step::Page {
+            self.walk.failed();
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use ledger::{Looked, Operation, REMEMBERED_MS, Record, State, Timestamp};
 
 mod judging;
+mod pages;
 
 use super::*;
 use crate::accounts::document;
@@ -312,24 +313,6 @@ fn whatever_becomes_of_a_call_it_is_made_again_after_a_pause() {
             }
         }
     }
-}
-
-#[test]
-fn pages_that_are_too_much_get_smaller_and_grow_again() {
-    let mut bench = Bench::new(1000);
-    let unavailable = Answer::Unknown { grpc_status: 8 };
-    bench.tick(0);
-    for _ in 0..10 {
-        while bench.tick(HOUR).is_none() {}
-        bench.answer(unavailable.clone());
-    }
-    assert_eq!(bench.sweeper.page_accounts, 1);
-    bench.walk();
-    assert_eq!(bench.sweeper.page_accounts, 2);
-    for _ in 0..6 {
-        bench.walk();
-    }
-    assert_eq!(bench.sweeper.page_accounts, PAGE_ACCOUNTS);
 }
 
 #[test]
