@@ -37,7 +37,8 @@ fn run(bytes: &[u8]) -> Seen {
         State::Absent => panic!("a document of nothing"),
     };
     let again = bounded("writing", bytes.len(), 3_000, || encode(&record));
-    assert_eq!(again.len(), bytes.len(), "written back");
+    // All but the format.
+    assert_eq!(again.get(2..), bytes.get(2..), "written back");
     assert_eq!(decode(&again).as_ref(), Ok(&state), "read again");
     assert!(bytes.starts_with(&WHOLE_FORMAT) || again.starts_with(&[8, 2]));
     shorter_looks(bytes, &state);

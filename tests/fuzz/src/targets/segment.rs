@@ -21,7 +21,7 @@ fn run(bytes: &[u8]) -> Seen {
         return Seen::Refused;
     };
     let again = encode(&segment);
-    assert_eq!(again.len(), bytes.len(), "written back");
+    assert_eq!(again, bytes, "written back");
     let read = decode(&again).expect("what was written");
     assert_eq!(read, segment, "read again");
     let numbers: Vec<u64> = segment.entries().map(|entry| entry.sequence).collect();

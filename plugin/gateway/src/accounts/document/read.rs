@@ -31,7 +31,7 @@ pub(super) fn state(bytes: &[u8]) -> Read<State> {
     Ok(state)
 }
 
-/// What stands behind the format. Of a document with both, the account.
+/// What stands behind the format.
 pub(super) enum Stored<'a> {
     Live(Reader<'a>),
     Erased,
@@ -41,13 +41,12 @@ pub(super) enum Stored<'a> {
 pub(super) fn stored(bytes: &[u8]) -> Read<Stored<'_>> {
     let mut reader = Reader::new(bytes);
     reader.number(document::FORMAT)?;
-    if let Some(stored) = reader.message(document::LIVE)? {
-        return Ok(Stored::Live(stored));
-    }
-    match reader.message(document::ERASED)? {
-        Some(_) => Ok(Stored::Erased),
-        None => Err(DocumentError::Missing("state")),
-    }
+    let stored = match reader.message(document::LIVE)? {
+        Some(stored) => Some(Stored::Live(stored)),
+        None => reader.message(document::ERASED)?.map(|_| Stored::Erased),
+    };
+    reader.end()?;
+    stored.ok_or(DocumentError::Missing("state"))
 }
 
 /// What an account's document says of its lives, without its lots and entries.

@@ -174,7 +174,9 @@ impl Writer {
         Self { out: Vec::new() }
     }
 
-    pub(super) fn into_bytes(self) -> Vec<u8> {
+    /// What was written, in no more memory than it takes: it is held for as long as its commit is under way.
+    pub(super) fn into_bytes(mut self) -> Vec<u8> {
+        self.out.shrink_to_fit();
         self.out
     }
 

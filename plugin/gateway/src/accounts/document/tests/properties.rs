@@ -4,8 +4,8 @@ use ledger::{Description, NewLot, Operation, OperationMark, Record, ReferenceId,
 use proptest::prelude::*;
 use prost::Message;
 
-use super::super::{decode, encode, proto};
-use super::{NOW, after, lot, mark, redeem, t, uuid_like};
+use super::super::{decode, encode, proto, segment};
+use super::{NOW, after, archived, lot, mark, record, redeem, t, uuid_like};
 
 fn any_mark() -> impl Strategy<Value = OperationMark> {
     let id = prop_oneof!["[a-c]", "\\PC{1,20}", any::<u8>().prop_map(uuid_like)];
@@ -15,7 +15,8 @@ fn any_mark() -> impl Strategy<Value = OperationMark> {
 
 fn any_lot() -> impl Strategy<Value = NewLot> {
     let end = prop::option::of(NOW - 2000..NOW + 60_000);
-    let created_at = prop::option::of(NOW - 60_000..NOW);
+    // Long before 1970, too.
+    let created_at = prop::option::of(prop_oneof![NOW - 60_000..NOW, -60_000_000_000..0_i64]);
     let text = || prop::option::of("\\PC{0,9}");
     (1_u64..100, end, created_at, text(), text()).prop_map(
         |(points, end, created_at, description, reference)| NewLot {
@@ -81,6 +82,15 @@ proptest! {
         let bytes = encode(&record);
         let message = proto::AccountDocument::decode(&*bytes).expect("a message");
         prop_assert_eq!(message.encode_to_vec(), bytes);
+        if let Record::Live(account) = &record && account.entries().len() > 1 {
+            let (shorter, segment) = archived(&record, account.entries().len() / 2);
+            let bytes = encode(&shorter);
+            let message = proto::AccountDocument::decode(&*bytes).expect("a message");
+            prop_assert_eq!(message.encode_to_vec(), bytes);
+            let bytes = segment::encode(&segment);
+            let message = proto::HistorySegment::decode(&*bytes).expect("a message");
+            prop_assert_eq!(message.encode_to_vec(), bytes);
+        }
     }
 
     #[test]
@@ -102,6 +112,29 @@ proptest! {
         let bytes = [&[0x08, 1], &tail[..]].concat();
         if let Ok(state) = decode(&bytes) {
             prop_assert_eq!(decode(&again(state.clone())), Ok(state));
+        }
+    }
+}
+
+#[test]
+fn long_parts_are_as_a_library_writes_them() {
+    // Their lengths take one byte, two and three.
+    for length in [0, 1, 100, 127, 128, 200, 4096] {
+        for entries in [1, 5, 90] {
+            let operations: Vec<_> = (0..entries)
+                .map(|number| Operation::Add {
+                    mark: mark(&uuid_like(number), Some(number), None),
+                    lot: NewLot {
+                        description: Some(Description::new("x".repeat(length)).expect("a text")),
+                        ..lot(1)
+                    },
+                })
+                .collect();
+            let record = record(&operations);
+            let bytes = encode(&record);
+            let message = proto::AccountDocument::decode(&*bytes).expect("a message");
+            assert_eq!(message.encode_to_vec(), bytes, "{length}, {entries}");
+            assert_eq!(decode(&bytes), Ok(State::from(record)));
         }
     }
 }
