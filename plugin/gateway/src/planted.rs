@@ -74,11 +74,21 @@ pub enum Bug {
     Traps,
     /// Memory is taken with every outcome and never given back.
     Leaks,
+    /// A redemption uses the lots up from the last one on.
+    TakesNewestFirst,
+    /// An operation that is refused because its id was used is done all the same, under another one.
+    RefusedAndDone,
+    /// A change is acknowledged with the revision before the one that it was made at.
+    RevisionBehind,
+    /// Who sends an operation with its key again is not told that it was done before.
+    ReplayNotSaid,
+    /// The descriptions of changes are dropped.
+    DescriptionDropped,
 }
 
 impl Bug {
     /// All of them, in the order in which they are declared.
-    pub const ALL: [(Self, &'static str); 31] = [
+    pub const ALL: [(Self, &'static str); 36] = [
         (Self::BlindWrite, "blind_write"),
         (Self::FreshIdOnResend, "fresh_id_on_resend"),
         (Self::UnknownAsDone, "unknown_as_done"),
@@ -110,6 +120,11 @@ impl Bug {
         (Self::NeverIdle, "never_idle"),
         (Self::Traps, "traps"),
         (Self::Leaks, "leaks"),
+        (Self::TakesNewestFirst, "takes_newest_first"),
+        (Self::RefusedAndDone, "refused_and_done"),
+        (Self::RevisionBehind, "revision_behind"),
+        (Self::ReplayNotSaid, "replay_not_said"),
+        (Self::DescriptionDropped, "description_dropped"),
     ];
 }
 
@@ -133,6 +148,7 @@ mod chosen {
 
     /// Puts in this one and takes out any other, in all workers of this thread.
     pub(crate) fn plant(bug: Option<Bug>) {
+        ledger::planted::take_newest_first(bug == Some(Bug::TakesNewestFirst));
         CHOSEN.set(bug);
     }
 

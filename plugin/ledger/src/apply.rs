@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::account::first_generation;
 use crate::entry::is_valid_at;
+use crate::planted::takes_newest_first;
 use crate::{
     Account, Balance, Entry, EntryKind, Identity, Looked, MAX_OPEN_LOTS, Memory, NewLot, OpenLot,
     Operation, OperationMark, Points, Record, Redemption, RetiredHistory, State, Take, Timestamp,
@@ -361,6 +362,9 @@ impl Account {
         let mut takes = Vec::new();
         let mut wanted = Some(points);
         let mut emptied = 0_usize;
+        if takes_newest_first() {
+            self.lots.reverse();
+        }
         for lot in &mut self.lots {
             let Some(still) = wanted else { break };
             let taken = still.min(lot.remaining);
@@ -376,6 +380,9 @@ impl Account {
         }
         // Only the last lot touched can have something left, so those emptied are the first ones.
         self.lots.drain(..emptied);
+        if takes_newest_first() {
+            self.lots.reverse();
+        }
         takes
     }
 

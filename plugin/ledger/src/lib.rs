@@ -34,6 +34,7 @@ mod look;
 mod memory;
 mod operation;
 mod parts;
+pub mod planted;
 mod replay;
 mod summary;
 mod text;

@@ -165,33 +165,39 @@ impl Life {
         }
     }
 
-    /// A redemption takes from the lots in their order.
+    /// A redemption takes from the lots in their order. What it says that it took is taken, in whatever order.
     fn take(&mut self, points: u64, takes: &[Take]) -> Result<(), String> {
         let mut wanted = points;
-        for take in takes {
+        let mut judged = Ok(());
+        for (place, take) in takes.iter().enumerate() {
             let taken = take.points.get();
-            let Some(mut first) = self.lots.first_entry() else {
+            let Some(first) = self.lots.values().next().copied() else {
                 return Err(format!("lot {} is used, and none is open", take.lot));
             };
-            let lot = *first.get();
-            if lot.sequence != take.lot || taken > lot.left || taken > wanted {
-                return Err(format!(
+            let held = self.lots.iter().find(|(_, it)| it.sequence == take.lot);
+            let Some((order, mut lot)) = held.map(|(order, lot)| (order.clone(), *lot)) else {
+                return Err(format!("lot {} is used, which is not open", take.lot));
+            };
+            let is_last = place + 1 == takes.len();
+            let is_next = lot.sequence == first.sequence && taken <= lot.left && taken <= wanted;
+            if judged.is_ok() && !is_next {
+                judged = Err(format!(
                     "{taken} of {wanted} points are taken from lot {}; the next one is {} with {}",
-                    take.lot, lot.sequence, lot.left
+                    take.lot, first.sequence, first.left
                 ));
+            } else if judged.is_ok() && taken < lot.left && !is_last {
+                judged = Err(format!("lot {} is left before it is empty", lot.sequence));
             }
-            if lot.left == taken {
-                first.remove();
-            } else if wanted != taken {
-                return Err(format!("lot {} is left before it is empty", lot.sequence));
-            } else {
-                first.get_mut().left -= taken;
-            }
-            wanted -= taken;
-            self.active -= taken;
+            lot.left = lot.left.saturating_sub(taken);
+            match lot.left {
+                0 => self.lots.remove(&order),
+                _ => self.lots.insert(order, lot),
+            };
+            wanted = wanted.saturating_sub(taken);
+            self.active = self.active.saturating_sub(taken);
         }
         match wanted {
-            0 => Ok(()),
+            0 => judged,
             _ => Err(format!(
                 "{wanted} of {points} points are taken from nowhere"
             )),

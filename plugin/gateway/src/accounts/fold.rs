@@ -5,8 +5,10 @@
 //! computed from is known to have been the account's at some moment after the operations arrived.
 
 use bytes::Bytes;
-use ledger::{Applied, Looked, Operation, Record, Refusal, Replay, Segment, State, Timestamp};
-use ledger::{NewLot, Unseen};
+use ledger::{
+    Applied, EntryId, Identity, Looked, NewLot, Operation, Record, Refusal, Replay, Segment, State,
+    Timestamp, Unseen,
+};
 
 use super::document::{self, MAX_DOCUMENT_BYTES, REDEEM_RESERVE_BYTES};
 use super::job::Written;
@@ -161,11 +163,20 @@ fn judge(state: &State, it: &Folded<'_>, clock: Timestamp) -> (Verdict, Option<R
         }
         // A client's own id does not tell this request from an earlier one. One that was made with unknown outcome and
         // is found done was most likely done by that; the client asked once and is answered as if once.
-        Ok(Applied::Replayed(Replay::Key)) if !it.unsure => {
+        Ok(Applied::Replayed(Replay::Key)) if !it.unsure && !is_planted(Bug::ReplayNotSaid) => {
             (Verdict::Written(Written::ReplayedByKey), None)
         }
         Ok(Applied::Replayed(_) | Applied::Unchanged) => (Verdict::Written(Written::Done), None),
         Ok(Applied::Unseen(unseen)) => (Verdict::Unseen(unseen), None),
+        Err(Refusal::IdReused) if is_planted(Bug::RefusedAndDone) => {
+            let mut again = it.operation.clone();
+            renew(&mut again);
+            let next = match ledger::apply(state, &again, &Looked::nothing(&again), clock) {
+                Ok(Applied::Changed(next)) => Some(next),
+                _ => None,
+            };
+            (Verdict::Refused(Refusal::IdReused), next)
+        }
         Err(refusal) => (Verdict::Refused(refusal), None),
     }
 }
@@ -207,4 +218,16 @@ fn alone_too_large(base: &State, operations: &[Folded<'_>], clock: Timestamp) ->
         next: None,
         too_large: true,
     }
+}
+
+/// Makes another operation of it that does the same: a mistake that is put in on purpose.
+pub(super) fn renew(operation: &mut Operation) {
+    let (Operation::Create { mark, .. }
+    | Operation::Add { mark, .. }
+    | Operation::Redeem { mark, .. }
+    | Operation::Delete { mark }) = operation;
+    let digest = hmac_sha256::Hash::hash(mark.identity.id.as_str().as_bytes());
+    let id = EntryId::from_uuid(digest.first_chunk().copied().unwrap_or_default());
+    mark.identity = Identity::generated(id);
+    mark.key = None;
 }

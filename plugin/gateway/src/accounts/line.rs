@@ -149,7 +149,14 @@ impl Line {
     }
 
     /// A change arrives.
-    pub fn change(&mut self, seat: Seat, operation: Operation) {
+    pub fn change(&mut self, seat: Seat, mut operation: Operation) {
+        if is_planted(Bug::DescriptionDropped) {
+            match &mut operation {
+                Operation::Add { lot, .. } => lot.description = None,
+                Operation::Redeem { redemption, .. } => redemption.description = None,
+                Operation::Create { .. } | Operation::Delete { .. } => {}
+            }
+        }
         self.changes.push_back(Change {
             seat,
             looked: Looked::nothing(&operation),

@@ -8,11 +8,11 @@ mod folding;
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use ledger::{Account, EntryId, Identity, Looked, Operation, State};
+use ledger::{Account, Looked, State};
 
 use super::{Base, Change, Context, Line, Seat, Settled, decode};
 use crate::accounts::copies::{AccountCopy, Standing};
-use crate::accounts::fold::Verdict;
+use crate::accounts::fold::{Verdict, renew};
 use crate::accounts::history::{Answered, Look, Put};
 use crate::accounts::job::{Corrupt, Outcome, Written};
 use crate::engine::{CallId, Commit, CommitAnswer};
@@ -242,6 +242,10 @@ impl Line {
 
 /// None: it is not judged yet.
 fn told(seat: Seat, verdict: Verdict, revision: i64) -> Option<Settled> {
+    let revision = match is_planted(Bug::RevisionBehind) {
+        true => revision.saturating_sub(1),
+        false => revision,
+    };
     let outcome = match verdict {
         Verdict::Written(written) => Outcome::Written { written, revision },
         Verdict::Refused(refusal) => Outcome::Refused(refusal),
@@ -251,16 +255,4 @@ fn told(seat: Seat, verdict: Verdict, revision: i64) -> Option<Settled> {
         ticket: seat.ticket,
         outcome,
     })
-}
-
-/// Makes another operation of it that does the same.
-fn renew(operation: &mut Operation) {
-    let (Operation::Create { mark, .. }
-    | Operation::Add { mark, .. }
-    | Operation::Redeem { mark, .. }
-    | Operation::Delete { mark }) = operation;
-    let digest = hmac_sha256::Hash::hash(mark.identity.id.as_str().as_bytes());
-    let id = EntryId::from_uuid(digest.first_chunk().copied().unwrap_or_default());
-    mark.identity = Identity::generated(id);
-    mark.key = None;
 }
