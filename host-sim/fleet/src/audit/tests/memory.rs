@@ -2,7 +2,7 @@
 
 use gateway::accounts::document::segment;
 use gateway::sweep::SKEW_MS;
-use ledger::{Memory, REMEMBERED_MS, Record, State, Tombstone, TombstoneParts};
+use ledger::{Account, Memory, REMEMBERED_MS, Record, Segment, State, Tombstone, TombstoneParts};
 
 use super::scene::{ADD, Scene, key, segment_key};
 use crate::checks::Check;
@@ -52,8 +52,8 @@ fn a_tombstone_that_is_removed_too_early() {
     scene.finds_nothing();
 }
 
-/// The same, of which one entry has left the document.
-fn archived() -> Scene {
+/// The same, of which one entry is in a segment, to which the document does not refer yet.
+fn copied() -> (Scene, Account, Segment) {
     let mut scene = added();
     let State::Live(account) = scene.state.clone() else {
         panic!("there is an account");
@@ -61,6 +61,12 @@ fn archived() -> Scene {
     let oldest = account.oldest(1).expect("an entry");
     let key = segment_key(account.generation(), 1);
     scene.puts(&key, segment::encode(&oldest));
+    (scene, account, oldest)
+}
+
+/// The same, of which one entry has left the document.
+fn archived() -> Scene {
+    let (mut scene, account, oldest) = copied();
     let account = account.archive(&oldest).expect("its next");
     scene.segments.push(oldest);
     scene.state = State::Live(account.clone());
@@ -95,13 +101,8 @@ fn a_segment_that_is_removed_too_early() {
 #[test]
 fn a_segment_that_no_document_referred_to_may_go_once_its_life_has_ended() {
     for (ends, found) in [(true, None), (false, Some(Check::History))] {
-        let mut scene = added();
-        let State::Live(account) = scene.state.clone() else {
-            panic!("there is an account");
-        };
-        let oldest = account.oldest(1).expect("an entry");
+        let (mut scene, account, _) = copied();
         let key = segment_key(account.generation(), 1);
-        scene.puts(&key, segment::encode(&oldest));
         let delete = scene.asks(2);
         if ends {
             scene.does(2);
