@@ -18,7 +18,7 @@ struct Step {
 
 #[derive(Debug, Clone)]
 enum Arrival {
-    New(Operation),
+    New(Box<Operation>),
     /// Whatever arrived so many steps ago, sent again byte by byte.
     Again(usize),
 }
@@ -80,7 +80,7 @@ fn step() -> impl Strategy<Value = Step> {
     let clock = (hours, millis).prop_map(|(hours, millis)| NOON + hours * HOUR + millis);
     clock.prop_flat_map(|clock| {
         let arrival = prop_oneof![
-            4 => operation(clock).prop_map(Arrival::New),
+            4 => operation(clock).prop_map(|it| Arrival::New(Box::new(it))),
             1 => (0_usize..6).prop_map(Arrival::Again),
         ];
         arrival.prop_map(move |arrival| Step { clock, arrival })
@@ -108,7 +108,7 @@ fn arrivals(script: &[Step]) -> Vec<(i64, Operation)> {
     let mut arrived: Vec<(i64, Operation)> = Vec::new();
     for step in script {
         let operation = match &step.arrival {
-            Arrival::New(operation) => operation.clone(),
+            Arrival::New(operation) => *operation.clone(),
             Arrival::Again(ago) => match arrived.len().checked_sub(ago + 1) {
                 Some(place) => arrived[place].1.clone(),
                 None => continue,

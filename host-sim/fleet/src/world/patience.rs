@@ -38,6 +38,11 @@ impl World<'_> {
                     );
                     self.auditor
                         .violated(Check::Answered, now_us, Some(account), words);
+                    if !self.auditor.has_violation() {
+                        // Nobody wants to know: its client goes, or this world would never end.
+                        self.leave(number, false);
+                        continue;
+                    }
                 }
                 break;
             }
