@@ -84,11 +84,13 @@ pub enum Bug {
     ReplayNotSaid,
     /// The descriptions of changes are dropped.
     DescriptionDropped,
+    /// A tombstone does not remember the operations of its life that clients gave no id.
+    OwnIdsForgotten,
 }
 
 impl Bug {
     /// All of them, in the order in which they are declared.
-    pub const ALL: [(Self, &'static str); 36] = [
+    pub const ALL: [(Self, &'static str); 37] = [
         (Self::BlindWrite, "blind_write"),
         (Self::FreshIdOnResend, "fresh_id_on_resend"),
         (Self::UnknownAsDone, "unknown_as_done"),
@@ -125,6 +127,7 @@ impl Bug {
         (Self::RevisionBehind, "revision_behind"),
         (Self::ReplayNotSaid, "replay_not_said"),
         (Self::DescriptionDropped, "description_dropped"),
+        (Self::OwnIdsForgotten, "own_ids_forgotten"),
     ];
 }
 

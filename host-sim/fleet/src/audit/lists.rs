@@ -17,9 +17,22 @@ impl Auditor {
             );
             return self.violated(Check::Status, at_us, None, words);
         }
-        if let Err(words) = self.is_list_of(asked, tenant, answer, at_us) {
+        let listed: Result<Vec<Summary<'_>>, _> = serde_json::from_slice(&answer.body);
+        let judged = match &listed {
+            Err(error) => Err((Check::Listing, format!("the list cannot be read: {error}"))),
+            Ok(listed) => match listed.iter().find_map(Summary::of_no_operation) {
+                Some(description) => Err((
+                    Check::Isolation,
+                    format!("a line of no operation: {description:?}"),
+                )),
+                None => self
+                    .is_list_of(asked, tenant, listed, at_us)
+                    .map_err(|words| (Check::Listing, words)),
+            },
+        };
+        if let Err((check, words)) = judged {
             let words = format!("operation {}: {words}", asked.number);
-            self.violated(Check::Listing, at_us, None, words);
+            self.violated(check, at_us, None, words);
         }
     }
 
@@ -27,13 +40,11 @@ impl Auditor {
         &self,
         asked: &Asked,
         tenant: u8,
-        answer: &Answer,
+        listed: &[Summary<'_>],
         at_us: u64,
     ) -> Result<(), String> {
-        let listed: Vec<Summary<'_>> = serde_json::from_slice(&answer.body)
-            .map_err(|error| format!("the list cannot be read: {error}"))?;
         let mut shown: BTreeMap<Account, Shown> = BTreeMap::new();
-        for summary in &listed {
+        for summary in listed {
             let name = Account {
                 tenant,
                 customer: 0,

@@ -57,6 +57,16 @@ struct Line<'a> {
 
 impl Summary<'_> {
     /// What it shows. None: its lists contradict each other.
+    /// What is shown as the description of a line that no client has asked for, if any is.
+    pub(super) fn of_no_operation(&self) -> Option<&str> {
+        let Lists {
+            added_points_list: added,
+            redeemed_points_list: redeemed,
+        } = &self.summary;
+        let mut descriptions = added.iter().chain(redeemed).map(|it| &*it.description);
+        descriptions.find(|it| wire::number_of(it).is_none())
+    }
+
     pub(super) fn shown(&self) -> Option<Shown> {
         let Lists {
             added_points_list: added,
@@ -127,6 +137,12 @@ impl Auditor {
             (Kind::Summary(_), 200) => {
                 let summary: Option<Summary<'_>> = serde_json::from_slice(&answer.body).ok();
                 let own = summary.filter(|it| it.customer_id == customer);
+                if let Some(description) = own.as_ref().and_then(Summary::of_no_operation) {
+                    let number = asked.number;
+                    let words =
+                        format!("operation {number} shows a line of no operation: {description:?}");
+                    return self.violated(Check::Isolation, at_us, Some(asked.account), words);
+                }
                 own.and_then(|it| it.shown())
             }
             _ => None,

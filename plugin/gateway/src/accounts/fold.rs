@@ -7,7 +7,7 @@
 use bytes::Bytes;
 use ledger::{
     Applied, EntryId, Identity, Looked, NewLot, Operation, Record, Refusal, Replay, Segment, State,
-    Timestamp, Unseen,
+    Timestamp, Tombstone, TombstoneParts, Unseen,
 };
 
 use super::document::{self, MAX_DOCUMENT_BYTES, REDEEM_RESERVE_BYTES};
@@ -158,6 +158,10 @@ fn judge(state: &State, it: &Folded<'_>, clock: Timestamp) -> (Verdict, Option<R
         Ok(Applied::Replayed(_)) if is_planted(Bug::ReplayRefused) => {
             (Verdict::Refused(Refusal::IdReused), None)
         }
+        Ok(Applied::Changed(Record::Erased(tombstone))) if is_planted(Bug::OwnIdsForgotten) => {
+            let next = forgetful(&tombstone).unwrap_or(tombstone);
+            (Verdict::Written(Written::Done), Some(Record::Erased(next)))
+        }
         Ok(Applied::Changed(next) | Applied::Remembered(next)) => {
             (Verdict::Written(Written::Done), Some(next))
         }
@@ -230,4 +234,18 @@ pub(super) fn renew(operation: &mut Operation) {
     let id = EntryId::from_uuid(digest.first_chunk().copied().unwrap_or_default());
     mark.identity = Identity::generated(id);
     mark.key = None;
+}
+
+/// A tombstone that remembers clients' own ids alone: a mistake that is put in on purpose.
+fn forgetful(tombstone: &Tombstone) -> Option<Tombstone> {
+    let mut memory = tombstone.memory().clone();
+    memory
+        .retired
+        .retain(|it| it.identity.fingerprint.is_some());
+    let parts = TombstoneParts {
+        generation: tombstone.generation(),
+        updated_at: tombstone.updated_at(),
+        memory,
+    };
+    Tombstone::from_parts(parts).ok()
 }
